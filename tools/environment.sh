@@ -1,14 +1,17 @@
 # Sourced by every script here: where this checkout is, and names that no other checkout has.
 # shellcheck shell=bash
-set -euo pipefail
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-export REPO
-export STATE=$REPO/.local
+# What a container, image or socket of this checkout is called.
 CHECKOUT=bokeh-site-$(printf %s "$REPO" | sha256sum | cut -c1-8)
-export CHECKOUT
-export ANSIBLE_HOME=$STATE/ansible
+STATE=$REPO/.local
+export REPO CHECKOUT STATE
 export PATH=$REPO/.venv/bin:$PATH
+export ANSIBLE_HOME=$STATE/ansible
+# Only throw-away hosts are reached from here.
+export ANSIBLE_SSH_ARGS="-F $STATE/ssh/config"
+mkdir -p "$STATE"
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 die() { printf '%s\n' "$*" >&2; exit 1; }
+as_root() { if [ "$(id --user)" = 0 ]; then "$@"; else sudo --non-interactive "$@"; fi; }

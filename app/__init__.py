@@ -1,0 +1,1 @@
+"""The login-protected site that live Bokeh plots are embedded in."""

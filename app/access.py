@@ -1,0 +1,55 @@
+"""The one place that decides who may open a plot's websocket.
+
+nginx asks here before it lets a websocket through to a slot: 204 with the verified user's name, 401
+without a live login, 403 if anything about the request is not this login's own visit.
+"""
+
+import re
+from urllib.parse import parse_qsl, urlsplit
+
+from flask import Blueprint, Flask, Response, request
+
+from app.auth import current_login, public
+from app.flask_config import current_config
+from app.models import Login
+from app.session_ids import InvalidTokenError, read_token, token_of_protocols
+from app.wire import PREFIX, VIEWER_HEADER
+
+bp = Blueprint("access", __name__)
+_WEBSOCKET = re.compile(rf"{PREFIX}/(?P<slot>[a-z0-9-]+)/(?P<plot>[a-z][a-z0-9_]*)/ws")
+# Where Bokeh itself would look for an id or a token outside the protocol header.
+_QUERY_NAMES = {"bokeh-session-id", "bokeh-token"}
+
+
+def install(app: Flask) -> None:
+    """Serve the endpoint that nginx asks."""
+    app.register_blueprint(bp)
+
+
+@bp.get("/-/access")
+@public  # A redirect to the login page would mean nothing to nginx.
+def decide() -> Response:
+    """Answer nginx's question about one websocket."""
+    login = current_login()
+    if not login:
+        return Response(status=401)
+    if not _is_own_visit(login):
+        return Response(status=403)
+    return Response(status=204, headers={VIEWER_HEADER: login.user.name})
+
+
+def _is_own_visit(login: Login) -> bool:
+    config = current_config()
+    url = urlsplit(request.headers.get("X-Original-URI", ""))
+    path = _WEBSOCKET.fullmatch(url.path)
+    query = {name.lower() for name, _ in parse_qsl(url.query, keep_blank_values=True)}
+    # Browsers always send an Origin with a websocket, so its absence is no excuse.
+    if not path or query & _QUERY_NAMES or request.headers.get("Origin") not in config.origins:
+        return False
+    try:
+        token = token_of_protocols(request.headers.get("Sec-WebSocket-Protocol"))
+        _, visit = read_token(token, config.bokeh_secret_key)
+    except InvalidTokenError:
+        return False
+    wanted = (path["slot"], path["plot"], login.id, login.user.name)
+    return (visit.slot, visit.plot, visit.login, visit.user) == wanted

@@ -1,0 +1,110 @@
+"""Signing in and out. Every view needs a login, unless it says ``@public``."""
+
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from flask import (
+    Blueprint,
+    Flask,
+    current_app,
+    g,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from werkzeug.wrappers import Response
+
+from app import accounts
+from app.models import Login
+from app.wire import VIEWER_HEADER
+
+View = TypeVar("View")
+
+bp = Blueprint("auth", __name__)
+_SESSION_KEY = "login"
+
+
+def public(view: View) -> View:
+    """Mark a view as open to anyone."""
+    view.public = True  # type: ignore[attr-defined]
+    return view
+
+
+def current_login() -> Login | None:
+    """The live login of this request's visitor."""
+    if "login" not in g:
+        login_id = session.get(_SESSION_KEY)
+        g.login = accounts.live_login(login_id) if isinstance(login_id, str) else None
+    return g.login  # type: ignore[no-any-return]
+
+
+def signed_in() -> Login:
+    """The visitor's login, in a view that is not public."""
+    login = current_login()
+    if login is None:
+        raise RuntimeError("a public view asked who is signed in")
+    return login
+
+
+def install(app: Flask) -> None:
+    """Put the login in front of every route, and serve its pages."""
+    app.before_request(_require_login)
+    app.after_request(_name_viewer)
+    app.register_blueprint(bp)
+    app.add_template_global(current_login)
+
+
+@bp.get("/login")
+@public
+def login_form() -> str | Response:
+    """Ask for name and password."""
+    if current_login():
+        return redirect(_next())
+    return render_template("login.html", next=_next(), message=None)
+
+
+@bp.post("/login")
+@public
+def login() -> Response | tuple[str, int]:
+    """Check name and password and open a login."""
+    opened = accounts.sign_in(request.form.get("name", ""), request.form.get("password", ""))
+    if not opened:
+        message = "That name and password do not match an account that may sign in."
+        return render_template("login.html", next=_next(), message=message), 401
+    session.clear()
+    session.permanent = True
+    session[_SESSION_KEY] = opened.id
+    return redirect(_next(), 303)
+
+
+@bp.post("/logout")
+def logout() -> Response:
+    """End the visitor's login."""
+    accounts.sign_out(signed_in())
+    session.clear()
+    return redirect(url_for("auth.login_form"), 303)
+
+
+def _require_login() -> Any:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None or getattr(view, "public", False) or current_login():
+        return None
+    return redirect(url_for("auth.login_form", next=request.path), 303)
+
+
+def _name_viewer(response: Any) -> Any:
+    # Not where g.login was never asked for: /healthz must answer without the database.
+    if g.get("login"):
+        response.headers[VIEWER_HEADER] = g.login.user.name
+    return response
+
+
+def _next() -> str:
+    """Where to go after signing in: a path of this site, whatever the link said."""
+    target = request.values.get("next", "/")
+    url = urlsplit(target)
+    local = target.startswith("/") and not target.startswith("//") and not url.netloc
+    # Browsers read a backslash as a slash, and drop control characters before they read.
+    return target if local and target.isprintable() and "\\" not in target else "/"

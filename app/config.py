@@ -1,0 +1,155 @@
+"""Settings, read from the environment and from nowhere else.
+
+All that is missing or wrong is named in one error. No secret has a fallback.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+KEY_LENGTH = 32
+LOCAL_HOSTS = {"localhost", "127.0.0.1"}
+RELEASE = re.compile(r"[0-9a-f]{12}")
+SLOT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-[0-9a-f]{12}-[0-9]+")
+
+
+class ConfigError(RuntimeError):
+    """A setting is missing or wrong; the text names each one and what to set."""
+
+
+@dataclass(frozen=True)
+class SlotConfig:
+    """What a Bokeh slot knows: it gets neither Flask's key nor the database.
+
+    Attributes:
+        bokeh_secret_key: Signs and verifies session ids.
+        origins: The exact origins of pages that may open a websocket.
+        release: The release that this process serves, 12 hexadecimal digits.
+        plot_settings: Setting names and values by plot name.
+    """
+
+    bokeh_secret_key: bytes
+    origins: tuple[str, ...]
+    release: str
+    plot_settings: dict[str, dict[str, Any]]
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "SlotConfig":
+        """Read the ``SITE_*`` variables.
+
+        Raises:
+            ConfigError: Naming every variable that is missing or wrong.
+        """
+        return cls(**_read(environ, _SLOT_VARIABLES))
+
+
+@dataclass(frozen=True)
+class Config(SlotConfig):
+    """What the Flask site and its command line know.
+
+    Attributes:
+        secret_key: Signs Flask's session cookies.
+        database_url: SQLAlchemy URL of the users and logins.
+        slots: Names of the slots that take new sessions.
+        run_dir: Directory of the slots' unix sockets.
+        login_hours: Life of a login, in hours.
+    """
+
+    secret_key: str
+    database_url: str
+    slots: tuple[str, ...]
+    run_dir: Path
+    login_hours: float
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "Config":
+        """Read the ``SITE_*`` variables; raises as `SlotConfig.from_environment` does."""
+        return cls(**_read(environ, {**_SLOT_VARIABLES, **_SITE_VARIABLES}))
+
+    @property
+    def login_seconds(self) -> int:
+        """Life of a login, in seconds."""
+        return int(self.login_hours * 3600)
+
+    @property
+    def served_over_tls(self) -> bool:
+        """False only where every page is on this very machine (``make dev``)."""
+        return all(origin.startswith("https:") for origin in self.origins)
+
+
+def _key(text: str) -> str:
+    if len(text) < KEY_LENGTH:
+        raise ValueError(f"a random key of at least {KEY_LENGTH} characters")
+    return text
+
+
+def _matching(pattern: str | re.Pattern[str], what: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"{what}, not {text!r}")
+        return text
+
+    return parse
+
+
+def _listed(parse_one: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
+    return lambda text: tuple(parse_one(item.strip()) for item in text.split(","))
+
+
+def _origin(text: str) -> str:
+    url = urlsplit(text)
+    trusted = url.scheme == "https" or (url.scheme == "http" and url.hostname in LOCAL_HOSTS)
+    if not trusted or not url.hostname or text != f"{url.scheme}://{url.netloc}":
+        raise ValueError(f"browser origins such as https://plots.example.com, not {text!r}")
+    return text
+
+
+def _hours(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]+)?", text) or float(text) <= 0:
+        raise ValueError(f"a number of hours greater than 0, not {text!r}")
+    return float(text)
+
+
+def _plot_settings(text: str) -> dict[str, dict[str, Any]]:
+    wanted = 'a JSON object such as {"bars": {"maximum_days": 60}}'
+    try:
+        settings = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{wanted} ({error})") from error
+    if not isinstance(settings, dict) or not all(isinstance(v, dict) for v in settings.values()):
+        raise ValueError(wanted)
+    return settings
+
+
+# Field: the variable's name, its parser, and its text where it is not set.
+_Variables = dict[str, tuple[str, Callable[[str], Any], str]]
+
+_SLOT_VARIABLES: _Variables = {
+    "bokeh_secret_key": ("SITE_BOKEH_SECRET_KEY", lambda text: _key(text).encode(), ""),
+    "origins": ("SITE_ORIGINS", _listed(_origin), ""),
+    "release": ("SITE_RELEASE", _matching(RELEASE, "12 hexadecimal digits"), ""),
+    "plot_settings": ("SITE_PLOT_SETTINGS", _plot_settings, "{}"),
+}
+_SITE_VARIABLES: _Variables = {
+    "secret_key": ("SITE_SECRET_KEY", _key, ""),
+    "database_url": ("SITE_DATABASE_URL", _matching(r"\w.*://.*", "a database URL"), ""),
+    "slots": ("SITE_SLOTS", _listed(_matching(SLOT, "slot names")), ""),
+    "run_dir": ("SITE_RUN_DIR", lambda text: Path(_matching("/.*", "a full path")(text)), ""),
+    "login_hours": ("SITE_LOGIN_HOURS", _hours, "12"),
+}
+
+
+def _read(environ: Mapping[str, str], variables: _Variables) -> dict[str, Any]:
+    values, problems = {}, []
+    for field, (name, parse, default) in variables.items():
+        try:
+            values[field] = parse(environ.get(name) or default)
+        except ValueError as problem:
+            problems.append(f"set {name} to {problem}")
+    if problems:
+        raise ConfigError("; ".join(problems))
+    return values

@@ -1,0 +1,46 @@
+"""Errors as pages: what happened, in a sentence, and the id under which the logs tell more."""
+
+import logging
+
+from flask import Flask, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
+
+from app.headers import request_id
+
+_log = logging.getLogger(__name__)
+_SENTENCES = {
+    400: "The request could not be understood.",
+    401: "Sign in first.",
+    403: "This is not open to you.",
+    404: "There is no such page.",
+    405: "This page does not take that kind of request.",
+    413: "The request is too large.",
+    500: "Something failed here. The log tells what, under the id below.",
+    503: "The site is busy or starting. Try again in a moment.",
+}
+_STALE_FORM = (
+    "This form is out of date, or cookies are switched off. Go back, reload and try again."
+)
+RETRY_SECONDS = 5
+
+
+def install(app: Flask) -> None:
+    """Show every error as a page of the site."""
+    app.register_error_handler(HTTPException, _page)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _page(error: HTTPException) -> tuple[str, int, dict[str, str]]:
+    code = error.code or 500
+    sentence = _STALE_FORM if isinstance(error, CSRFError) else _SENTENCES.get(code, error.name)
+    headers = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, ServiceUnavailable) else {}
+    return render_template("error.html", sentence=sentence, code=code), code, headers
+
+
+def _unexpected(error: Exception) -> tuple[str, int, dict[str, str]]:
+    # The path only: a query string is the visitor's and may hold anything.
+    _log.error(
+        "request %s %s %s failed", request_id(), request.method, request.path, exc_info=error
+    )
+    return _page(InternalServerError())

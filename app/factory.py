@@ -1,0 +1,37 @@
+"""The application factory."""
+
+from flask import Flask
+
+from app import access, assets, auth, csrf, db, errors, flask_config, headers, health, views
+from app.config import Config, ConfigError
+from app.plots import discover
+
+# First segments of paths that nginx answers without asking Flask.
+_NGINX_PATHS = {"static", "bokeh_plots"}
+
+
+def create_app(config: Config) -> Flask:
+    """Build the Flask application.
+
+    Args:
+        config: The settings of this process; ``Config.from_environment`` reads them.
+
+    Returns:
+        The application, with every route behind the login unless its view is ``@public``.
+
+    Raises:
+        ConfigError: If a plot's name is taken by a page of the site itself.
+    """
+    app = Flask(__name__, static_folder=None)
+    flask_config.install(app, config)
+    for part in (db, headers, csrf, errors, auth, access, health, assets, views):
+        part.install(app)
+    _refuse_collisions(app)
+    return app
+
+
+def _refuse_collisions(app: Flask) -> None:
+    taken = {str(rule).split("/")[1] for rule in app.url_map.iter_rules()} | _NGINX_PATHS
+    for name, plot in discover().items():
+        if name in taken:
+            raise ConfigError(f"rename {plot.path.name}: /{name} is a page of the site itself")

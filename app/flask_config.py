@@ -1,0 +1,28 @@
+"""Handing the settings to Flask, its extensions and its views."""
+
+from typing import cast
+
+from flask import Flask, current_app
+
+from app.config import Config
+
+
+def install(app: Flask, config: Config) -> None:
+    """Make ``config`` the application's settings, and `current_config` of its requests."""
+    app.extensions["site"] = config
+    secure = config.served_over_tls
+    app.config.update(
+        SECRET_KEY=config.secret_key,
+        SESSION_COOKIE_NAME="__Host-session" if secure else "session",
+        SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=config.login_seconds,
+        MAX_CONTENT_LENGTH=64 * 1024,
+        SQLALCHEMY_ENGINES={"default": config.database_url},
+    )
+
+
+def current_config() -> Config:
+    """The settings of the application that handles the current request or command."""
+    return cast("Config", current_app.extensions["site"])

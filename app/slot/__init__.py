@@ -1,0 +1,1 @@
+"""A slot: one Bokeh server process, with what a production site needs of it."""

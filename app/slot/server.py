@@ -1,0 +1,154 @@
+"""Putting a slot together: Bokeh's server, with everything that protects a plot switched on.
+
+Composed from the parts that ``bokeh serve`` uses itself (``bokeh.server.server.BaseServer``), so
+that no flag and no variable can switch a protection off.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from bokeh.application import Application
+from bokeh.server.server import BaseServer
+from bokeh.server.tornado import BokehTornado
+from bokeh.server.util import create_hosts_allowlist
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
+from tornado.netutil import bind_unix_socket
+
+from app.config import SlotConfig
+from app.plot_check import PlotError, build, load
+from app.plots import discover
+from app.slot.discarding import discard_gently
+from app.slot.drain import drained
+from app.slot.gate import Gate
+from app.slot.health import Healthz, Metrics
+from app.slot.heartbeat import beat
+from app.slot.state import PlotState, State
+from app.wire import slot_path
+
+_log = logging.getLogger(__name__)
+_PING_SECONDS = 20
+# nginx's user belongs to the socket's group, which the directory's setgid bit sets.
+_SOCKET_MODE = 0o660
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a slot runs.
+
+    Attributes:
+        name: The slot's name.
+        unix_socket: Where it listens.
+        drain_seconds: The longest that viewers may stay after SIGTERM.
+        unused_session_seconds: How long a session waits for a viewer to come back.
+        stall_seconds: How long the event loop may hang before the process ends itself.
+    """
+
+    name: str
+    unix_socket: Path
+    drain_seconds: float = 10.0
+    unused_session_seconds: float = 300.0
+    stall_seconds: float = 60.0
+
+
+async def serve(options: Options, config: SlotConfig) -> None:
+    """Serve the plots until SIGTERM, and then until the viewers have left.
+
+    Args:
+        options: How the slot runs.
+        config: Its settings.
+    """
+    terminate = asyncio.Event()
+    stop = asyncio.Event()
+
+    def on_sigterm() -> None:
+        (stop if terminate.is_set() else terminate).set()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, on_sigterm)
+    with running(options, config) as state:
+        await terminate.wait()
+        await drained(state, options.drain_seconds, stop)
+
+
+@contextmanager
+def running(options: Options, config: SlotConfig) -> Iterator[State]:
+    """Have a slot run on the current event loop.
+
+    Args:
+        options: How the slot runs.
+        config: Its settings.
+
+    Yields:
+        The slot's state.
+    """
+    state = State(options.name, config.release)
+    applications = _load_plots(state)
+    tornado = BokehTornado(applications, **_tornado_arguments(options, config, state))
+    state.tornado = tornado
+    http = HTTPServer(tornado)
+    server = BaseServer(IOLoop.current(), tornado, http)
+    server.start()
+    http.add_socket(bind_unix_socket(str(options.unix_socket), _SOCKET_MODE))
+    loop = asyncio.get_running_loop()
+    tasks = [
+        loop.create_task(beat(state, options.stall_seconds)),
+        loop.create_task(discard_gently(tornado)),
+    ]
+    _log.info("slot %s serves %s", options.name, ", ".join(state.plots))
+    try:
+        yield state
+    finally:
+        for task in tasks:
+            task.cancel()
+        server.stop()
+
+
+def _load_plots(state: State) -> dict[str, Application]:
+    """Load every plot and build it once, so that the first viewer waits for no import.
+
+    A plot that fails is told of in the slot's state, and takes down nothing else.
+    """
+    applications = {}
+    for plot in discover().values():
+        told = state.plots[plot.name] = PlotState(components=[], error=None)
+        try:
+            application = load(plot)
+            told["components"] = build(plot, application)
+        except PlotError as error:
+            told["error"] = str(error)
+            _log.error("%s", error)
+        else:
+            applications[f"/{plot.name}"] = application
+    return applications
+
+
+def _tornado_arguments(options: Options, config: SlotConfig, state: State) -> dict[str, Any]:
+    hosts = [urlsplit(origin).netloc for origin in config.origins]
+    return {
+        "prefix": slot_path(options.name),
+        # Session ids are signed by the site; this process makes none, and lists no plots.
+        "sign_sessions": True,
+        "generate_session_ids": False,
+        "secret_key": config.bokeh_secret_key,
+        "auth_provider": Gate(options.name, config.bokeh_secret_key, state.admits),
+        "use_index": False,
+        "redirect_root": False,
+        "extra_websocket_origins": create_hosts_allowlist(hosts, None),
+        "extra_patterns": [
+            (r"/-/healthz", Healthz, {"state": state}),
+            (r"/-/metrics", Metrics, {"state": state}),
+        ],
+        "unused_session_lifetime_milliseconds": int(options.unused_session_seconds * 1000),
+        "check_unused_sessions_milliseconds": int(min(options.unused_session_seconds, 10) * 1000),
+        # Bokeh's own ping never looks at the answer, so that dead peers would stay for ever.
+        "keep_alive_milliseconds": 0,
+        "websocket_ping_interval": _PING_SECONDS,
+        "websocket_ping_timeout": _PING_SECONDS,
+    }

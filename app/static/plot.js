@@ -1,0 +1,39 @@
+// Connects the page to its live Bokeh session, and tells the viewer how the connection is.
+"use strict";
+
+(async () => {
+  const status = document.getElementById("status");
+  const reload = document.getElementById("reload");
+  const { token, path } = JSON.parse(document.getElementById("session").textContent);
+
+  function tell(text, { lost = false } = {}) {
+    status.textContent = text;
+    status.hidden = text === "";
+    reload.hidden = !lost;
+  }
+
+  reload.addEventListener("click", () => location.reload());
+
+  // Resolves without a view, rather than rejecting, when the session cannot be opened.
+  const item = { token, elementid: "plot", use_for_title: false };
+  const [view] = await Bokeh.embed.embed_items({}, [item], path);
+  if (view === undefined) {
+    tell("The plot could not be opened: your login may have ended, or the site is restarting.", {
+      lost: true,
+    });
+    return;
+  }
+  tell("");
+
+  const live = view.roots[0].model.document;
+  // Our own words and our own button take the place of BokehJS's notice.
+  live.config.notify_connection_status = false;
+  live.on_event("connection_lost", (_document, event) => {
+    if (event.timeout === null) {
+      tell("The connection was lost, and with it this session.", { lost: true });
+    } else {
+      tell("The connection was lost. Reconnecting …");
+    }
+  });
+  live.on_event("client_reconnected", () => tell(""));
+})();

@@ -1,0 +1,42 @@
+"""The pages that viewers use: the gallery and one page for each plot."""
+
+from flask import Blueprint, Flask, abort, g, render_template
+
+from app import slots
+from app.auth import signed_in
+from app.flask_config import current_config
+from app.headers import PLOT_POLICY
+from app.plots import discover
+from app.session_ids import Visit, mint_token
+from app.wire import slot_path
+
+bp = Blueprint("site", __name__)
+
+
+def install(app: Flask) -> None:
+    """Serve the pages."""
+    app.register_blueprint(bp)
+
+
+@bp.get("/")
+def gallery() -> str:
+    """List the plots."""
+    return render_template("gallery.html", plots=discover().values())
+
+
+@bp.get("/<name>")
+def plot(name: str) -> str:
+    """Show one plot, live, in a session of its own."""
+    shown = discover().get(name) or abort(404)
+    slot, components = slots.choose(name)
+    login = signed_in()
+    # As long as the login: the page reconnects with the token that it was given first.
+    visit = Visit(name, login.user.name, login.id, slot.name, login.expires_at)
+    token = mint_token(visit, current_config().bokeh_secret_key)
+    g.content_policy = PLOT_POLICY
+    return render_template(
+        "plot.html",
+        plot=shown,
+        components=components,
+        session={"token": token, "path": f"{slot_path(slot.name)}/{name}"},
+    )

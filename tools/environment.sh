@@ -10,6 +10,7 @@ export PATH=$REPO/.venv/bin:$PATH
 export ANSIBLE_HOME=$STATE/ansible
 # Only throw-away hosts are reached from here.
 export ANSIBLE_SSH_ARGS="-F $STATE/ssh/config"
+export ANSIBLE_VAULT_PASSWORD_FILE=$REPO/tools/vault-password
 mkdir -p "$STATE"
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }

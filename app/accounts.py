@@ -8,7 +8,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 from sqlalchemy import select, update
 
-from app.db import db
+from app.db import session
 from app.flask_config import current_config
 from app.models import Login, User
 
@@ -36,14 +36,14 @@ def add(name: str, password: str) -> User:
     if find(name):
         raise AccountError(f"a user named {name} exists already")
     user = User(name=name, password_hash=_hash(password))
-    db.session.add(user)
-    db.session.commit()
+    session().add(user)
+    session().commit()
     return user
 
 
 def find(name: str) -> User | None:
     """The user of that name, active or not."""
-    return db.session.scalar(select(User).where(User.name == name))
+    return session().scalar(select(User).where(User.name == name))
 
 
 def get(name: str) -> User:
@@ -60,7 +60,7 @@ def get(name: str) -> User:
 
 def everyone() -> list[User]:
     """All users, by name."""
-    return list(db.session.scalars(select(User).order_by(User.name)))
+    return list(session().scalars(select(User).order_by(User.name)))
 
 
 def set_password(name: str, password: str) -> None:
@@ -71,8 +71,8 @@ def set_password(name: str, password: str) -> None:
     """
     user = get(name)
     user.password_hash = _hash(password)
-    db.session.execute(update(Login).where(Login.user_id == user.id).values(revoked=True))
-    db.session.commit()
+    session().execute(update(Login).where(Login.user_id == user.id).values(revoked=True))
+    session().commit()
 
 
 def set_active(name: str, active: bool) -> None:
@@ -82,7 +82,7 @@ def set_active(name: str, active: bool) -> None:
         AccountError: If there is no such user.
     """
     get(name).active = active
-    db.session.commit()
+    session().commit()
 
 
 def sign_in(name: str, password: str) -> Login | None:
@@ -97,21 +97,21 @@ def sign_in(name: str, password: str) -> Login | None:
     if _hasher.check_needs_rehash(user.password_hash):
         user.password_hash = _hasher.hash(password)
     login = Login(user=user, expires_at=int(time.time()) + current_config().login_seconds)
-    db.session.add(login)
-    db.session.commit()
+    session().add(login)
+    session().commit()
     return login
 
 
 def live_login(login_id: str) -> Login | None:
     """The login of that id, unless it was revoked, has expired, or its user is disabled."""
-    login = db.session.get(Login, login_id)
+    login = session().get(Login, login_id)
     return login if login and login.live else None
 
 
 def sign_out(login: Login) -> None:
     """End a login, everywhere and at once."""
     login.revoked = True
-    db.session.commit()
+    session().commit()
 
 
 @cache

@@ -13,7 +13,7 @@ import click
 from flask.cli import AppGroup
 
 from app import accounts, health
-from app.db import alembic
+from app.db import migrations
 from app.flask_config import current_config
 from app.plot_check import check
 from app.plots import discover
@@ -104,17 +104,17 @@ def enable_user(name: str) -> None:
 @database_group.command("status")
 def database_status() -> None:
     """Say whether the tables fit this release."""
-    click.echo("behind" if alembic.needs_upgrade() else "up to date")
+    click.echo("behind" if migrations().needs_upgrade() else "up to date")
 
 
 @database_group.command("upgrade")
 def upgrade_database() -> None:
     """Bring the tables to what this release needs."""
-    if not alembic.needs_upgrade():
+    if not migrations().needs_upgrade():
         click.echo("up to date")
         return
-    alembic.upgrade()
-    click.echo(f"upgraded to {', '.join(script.revision for script in alembic.current())}")
+    migrations().upgrade()
+    click.echo(f"upgraded to {', '.join(script.revision for script in migrations().current())}")
 
 
 @plot_group.command("list")

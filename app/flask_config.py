@@ -19,10 +19,14 @@ def install(app: Flask, config: Config) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=config.login_seconds,
         MAX_CONTENT_LENGTH=64 * 1024,
-        SQLALCHEMY_ENGINES={"default": config.database_url},
     )
+
+
+def config_of(app: Flask) -> Config:
+    """The settings that an application was made with."""
+    return cast("Config", app.extensions["site"])
 
 
 def current_config() -> Config:
     """The settings of the application that handles the current request or command."""
-    return cast("Config", current_app.extensions["site"])
+    return config_of(current_app)

@@ -6,10 +6,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bokeh.application import Application
+from bokeh.application.handlers import FunctionHandler
 from bokeh.command.util import build_single_handler_application
+from bokeh.document import Document
 from bokeh.embed.bundle import bundle_for_objs_and_resources
 from bokeh.resources import Resources
 
+from app.plot_settings import use_settings
 from app.plots import Plot, discover
 
 
@@ -24,9 +27,11 @@ def load(plot: Plot) -> Application:
         PlotError: If its code cannot be compiled.
     """
     try:
-        return build_single_handler_application(str(plot.path))
+        application = build_single_handler_application(str(plot.path))
     except RuntimeError as error:
         raise PlotError(f"plot {plot.name}: {error}") from error
+    application.add(FunctionHandler(_silence))
+    return application
 
 
 def build(plot: Plot, application: Application) -> list[str]:
@@ -56,6 +61,11 @@ def build(plot: Plot, application: Application) -> list[str]:
         document.modules.destroy()
 
 
+def _silence(document: Document) -> None:
+    """The page tells viewers of a lost connection itself, see ``static/plot.js``."""
+    document.config.notify_connection_status = False
+
+
 def check(settings: Mapping[str, Any]) -> list[str]:
     """Try every plot out.
 
@@ -65,6 +75,7 @@ def check(settings: Mapping[str, Any]) -> list[str]:
     Returns:
         A sentence for each plot that cannot be built, and for settings of plots that do not exist.
     """
+    use_settings(settings)
     plots = discover()
     problems = [
         f"site_plot_settings: there is no plot {name}; there are {', '.join(plots)}"

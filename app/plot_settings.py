@@ -1,9 +1,21 @@
 """Settings of a plot that an environment can change without touching its code."""
 
-import os
+from collections.abc import Mapping
 from typing import Any
 
-from app.config import ConfigError, SlotConfig
+from app.config import ConfigError
+
+_given: dict[str, Mapping[str, Any]] = {}
+
+
+def use_settings(given: Mapping[str, Mapping[str, Any]]) -> None:
+    """Give this process's plots their settings.
+
+    Args:
+        given: Names and values by plot, as in ``site_plot_settings`` of the inventory.
+    """
+    _given.clear()
+    _given.update(given)
 
 
 def plot_settings(plot: str, **defaults: Any) -> dict[str, Any]:
@@ -19,7 +31,7 @@ def plot_settings(plot: str, **defaults: Any) -> dict[str, Any]:
     Raises:
         ConfigError: If a setting is unknown to the plot or of another type than its default.
     """
-    changed = SlotConfig.from_environment(os.environ).plot_settings.get(plot, {})
+    changed = _given.get(plot, {})
     for name, value in changed.items():
         if name not in defaults:
             known = ", ".join(sorted(defaults))
@@ -30,4 +42,4 @@ def plot_settings(plot: str, **defaults: Any) -> dict[str, Any]:
                 f"site_plot_settings: set {plot}.{name} to a value of type {wanted.__name__}, "
                 f"not {value!r}"
             )
-    return defaults | changed
+    return {**defaults, **changed}

@@ -7,8 +7,12 @@ import os
 import sys
 from pathlib import Path
 
+from bokeh.util import logconfig
+
 from app.config import ConfigError, SlotConfig
 from app.slot.server import Options, serve
+
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def main() -> None:
@@ -20,7 +24,9 @@ def main() -> None:
         flag = f"--{seconds.replace('_', '-')}"
         parser.add_argument(flag, type=float, default=getattr(Options, seconds), metavar="S")
     options = Options(**vars(parser.parse_args()))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
+    # Bokeh has a handler of its own.
+    logconfig.basicConfig(format=_LOG_FORMAT)
     try:
         config = SlotConfig.from_environment(os.environ)
     except ConfigError as error:

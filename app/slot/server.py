@@ -24,6 +24,7 @@ from tornado.netutil import bind_unix_socket
 
 from app.config import SlotConfig
 from app.plot_check import PlotError, build, load
+from app.plot_settings import use_settings
 from app.plots import discover
 from app.slot.discarding import discard_gently
 from app.slot.drain import drained
@@ -88,6 +89,7 @@ def running(options: Options, config: SlotConfig) -> Iterator[State]:
     Yields:
         The slot's state.
     """
+    use_settings(config.plot_settings)
     state = State(options.name, config.release)
     applications = _load_plots(state)
     tornado = BokehTornado(applications, **_tornado_arguments(options, config, state))

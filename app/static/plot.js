@@ -26,8 +26,6 @@
   tell("");
 
   const live = view.roots[0].model.document;
-  // Our own words and our own button take the place of BokehJS's notice.
-  live.config.notify_connection_status = false;
   live.on_event("connection_lost", (_document, event) => {
     if (event.timeout === null) {
       tell("The connection was lost, and with it this session.", { lost: true });

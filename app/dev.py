@@ -1,0 +1,138 @@
+"""The laptop loop: the whole site in one process on localhost, started anew at each edit.
+
+Flask, one slot, and a router in nginx's place that asks the same access endpoint. What must outlive
+a restart (keys, database, the development login's password) is kept in ``.local/dev/``.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+from flask import Flask
+from tornado import autoreload
+from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
+from tornado.routing import Router, RuleRouter
+from tornado.web import Application, ErrorHandler, StaticFileHandler
+from tornado.wsgi import WSGIContainer
+
+from app import accounts
+from app.config import Config
+from app.db import migrations
+from app.factory import create_app
+from app.slot.server import Options, running
+from app.wire import PREFIX, VIEWER_HEADER
+
+_log = logging.getLogger(__name__)
+_PORT = 5006
+_USER = "dev"
+_RELEASE = "0" * 12
+_SLOT = f"dev-{_RELEASE}-0"
+_PACKAGE = Path(__file__).parent
+_STATE = Path(".local/dev").resolve()
+
+
+def main() -> None:
+    """Serve until interrupted."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    _STATE.mkdir(parents=True, exist_ok=True)
+    kept = _kept_secrets()
+    config = Config(
+        secret_key=kept["secret_key"],
+        bokeh_secret_key=kept["bokeh_secret_key"].encode(),
+        database_url=f"sqlite:///{_STATE / 'site.db'}",
+        origins=(f"http://localhost:{_PORT}", f"http://127.0.0.1:{_PORT}"),
+        slots=(_SLOT,),
+        run_dir=_STATE,
+        release=_RELEASE,
+        login_hours=24 * 7,
+        plot_settings=json.loads(os.environ.get("SITE_PLOT_SETTINGS", "{}")),
+    )
+    site = create_app(config)
+    with site.app_context():
+        migrations().upgrade()
+        if not accounts.find(_USER):
+            accounts.add(_USER, kept["password"])
+    asyncio.run(_serve(site, config, kept["password"]))
+
+
+async def _serve(site: Flask, config: Config, password: str) -> None:
+    options = Options(_SLOT, _STATE / f"{_SLOT}.sock")
+    with running(options, config) as state:
+        slot = state.tornado
+        if slot is None:
+            raise RuntimeError("the slot has no application")
+        HTTPServer(_front(site, slot)).listen(_PORT, "localhost")
+        autoreload.start()
+        for folder in ("plots", "templates", "static"):
+            for path in (_PACKAGE / folder, *(_PACKAGE / folder).iterdir()):
+                autoreload.watch(str(path))
+        _log.info("url=http://localhost:%d\nuser=%s\npassword=%s", _PORT, _USER, password)
+        await asyncio.Event().wait()
+
+
+def _kept_secrets() -> dict[str, str]:
+    """Keys and password that stay the same from one start to the next, readable to the owner."""
+    path = _STATE / "secrets.json"
+    if not path.exists():
+        made = {name: secrets.token_urlsafe(32) for name in ("secret_key", "bokeh_secret_key")}
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({**made, "password": secrets.token_urlsafe(12)}))
+    kept: dict[str, str] = json.loads(path.read_text())
+    return kept
+
+
+def _front(site: Flask, slot: Application) -> RuleRouter:
+    """Route requests as nginx does on a host."""
+    bokeh_js = files("bokeh") / "server/static/js"
+    static = Application(
+        [
+            (rf"/static/bokeh/{version('bokeh')}/js/(.*)", StaticFileHandler, {"path": bokeh_js}),
+            (rf"/static/app/{_RELEASE}/(.*)", StaticFileHandler, {"path": _PACKAGE / "static"}),
+        ]
+    )
+    # In threads, since a page of the site asks the slot, which runs on this very loop.
+    pages = WSGIContainer(site, ThreadPoolExecutor())
+    return RuleRouter(
+        [
+            (r"/static/.*", static),
+            (r"/-/.*", _refusal(404)),
+            (rf"{PREFIX}/.*", _Access(site, slot)),
+            (r".*", pages),
+        ]
+    )
+
+
+class _Access(Router):
+    """Lets a request through to the slot if the site's access endpoint says so."""
+
+    def __init__(self, site: Flask, slot: Application) -> None:
+        self._site = site
+        self._slot = slot
+
+    def find_handler(
+        self, request: HTTPServerRequest, **_kwargs: object
+    ) -> HTTPMessageDelegate | None:
+        names = ("Cookie", "Origin", "Sec-WebSocket-Protocol")
+        headers = {name: request.headers[name] for name in names if name in request.headers}
+        headers["X-Original-URI"] = str(request.uri)
+        answer = self._site.test_client(use_cookies=False).get("/-/access", headers=headers)
+        if answer.status_code != HTTPStatus.NO_CONTENT:
+            return _refusal(answer.status_code).find_handler(request)
+        request.headers[VIEWER_HEADER] = answer.headers[VIEWER_HEADER]
+        return self._slot.find_handler(request)
+
+
+def _refusal(status: int) -> Application:
+    return Application([(".*", ErrorHandler, {"status_code": status})])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Copy the minified scripts of SOURCE to TARGET/js, each with a brotli and a gzip copy beside it.
+set -eu
+umask 022
+source=$1
+target=$2
+partial=$(dirname "$target")/.$(basename "$target").partial
+
+rm -rf "$partial"
+mkdir -p "$partial/js"
+cp "$source"/*.min.js "$partial/js"
+chmod 0644 "$partial"/js/*.min.js
+brotli --best --keep "$partial"/js/*.min.js
+gzip --best --keep --no-name "$partial"/js/*.min.js
+mv "$partial" "$target"

@@ -4,6 +4,7 @@ Flask, one slot, and a router in nginx's place that asks the same access endpoin
 a restart (keys, database, the development login's password) is kept in ``.local/dev/``.
 """
 
+import argparse
 import asyncio
 import json
 import logging
@@ -31,7 +32,6 @@ from app.slot.server import Options, running
 from app.wire import PREFIX, VIEWER_HEADER
 
 _log = logging.getLogger(__name__)
-_PORT = 5006
 _USER = "dev"
 _RELEASE = "0" * 12
 _SLOT = f"dev-{_RELEASE}-0"
@@ -41,6 +41,9 @@ _STATE = Path(".local/dev").resolve()
 
 def main() -> None:
     """Serve until interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m app.dev", description="Serve on localhost.")
+    parser.add_argument("--port", type=int, default=5006)
+    port = parser.parse_args().port
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     _STATE.mkdir(parents=True, exist_ok=True)
     kept = _kept_secrets()
@@ -48,7 +51,7 @@ def main() -> None:
         secret_key=kept["secret_key"],
         bokeh_secret_key=kept["bokeh_secret_key"].encode(),
         database_url=f"sqlite:///{_STATE / 'site.db'}",
-        origins=(f"http://localhost:{_PORT}", f"http://127.0.0.1:{_PORT}"),
+        origins=(f"http://localhost:{port}", f"http://127.0.0.1:{port}"),
         slots=(_SLOT,),
         run_dir=_STATE,
         release=_RELEASE,
@@ -60,21 +63,21 @@ def main() -> None:
         migrations().upgrade()
         if not accounts.find(_USER):
             accounts.add(_USER, kept["password"])
-    asyncio.run(_serve(site, config, kept["password"]))
+    asyncio.run(_serve(site, config, port, kept["password"]))
 
 
-async def _serve(site: Flask, config: Config, password: str) -> None:
+async def _serve(site: Flask, config: Config, port: int, password: str) -> None:
     options = Options(_SLOT, _STATE / f"{_SLOT}.sock")
     with running(options, config) as state:
         slot = state.tornado
         if slot is None:
             raise RuntimeError("the slot has no application")
-        HTTPServer(_front(site, slot)).listen(_PORT, "localhost")
+        HTTPServer(_front(site, slot)).listen(port, "localhost")
         autoreload.start()
         for folder in ("plots", "templates", "static"):
             for path in (_PACKAGE / folder, *(_PACKAGE / folder).iterdir()):
                 autoreload.watch(str(path))
-        _log.info("url=http://localhost:%d\nuser=%s\npassword=%s", _PORT, _USER, password)
+        _log.info("url=http://localhost:%d\nuser=%s\npassword=%s", port, _USER, password)
         await asyncio.Event().wait()
 
 

@@ -29,7 +29,9 @@ def load(plot: Plot) -> Application:
     try:
         application = build_single_handler_application(str(plot.path))
     except RuntimeError as error:
-        raise PlotError(f"plot {plot.name}: {error}") from error
+        # Bokeh puts a heading before what is wrong, and a traceback behind it.
+        what = str(error).partition("\n\n")[2].splitlines()[0]
+        raise PlotError(f"plot {plot.name}: {what.rstrip(':')}") from error
     application.add(FunctionHandler(_silence))
     return application
 

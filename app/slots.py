@@ -34,7 +34,7 @@ class Slot:
         Raises:
             OSError: If it does not answer in time.
         """
-        connection = _UnixConnection(self.socket)
+        connection = UnixConnection(self.socket)
         try:
             connection.request("GET", f"{slot_path(self.name)}/-/healthz")
             health: dict[str, Any] = json.load(connection.getresponse())
@@ -76,12 +76,19 @@ def choose(plot: str) -> tuple[Slot, list[str]]:
     raise ServiceUnavailable
 
 
-class _UnixConnection(http.client.HTTPConnection):
+class UnixConnection(http.client.HTTPConnection):
+    """An HTTP connection over a unix socket.
+
+    Args:
+        path: The socket.
+    """
+
     def __init__(self, path: Path) -> None:
         super().__init__("localhost", timeout=_PATIENCE)
         self.path = path
 
     def connect(self) -> None:
+        """Connect to the socket."""
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self.path))

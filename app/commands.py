@@ -1,0 +1,144 @@
+"""The commands that operators and scripts use; `app.cli` runs them."""
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import click
+from flask import Flask
+from flask.cli import AppGroup, with_appcontext
+
+from app import accounts, health
+from app.db import migrations
+from app.flask_config import current_config
+from app.plot_check import check
+from app.plots import discover
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+user_group = AppGroup("user", help="The people who may sign in.")
+database_group = AppGroup("database", help="The tables that the site needs.")
+plot_group = AppGroup("plot", help="The plots that the site serves.")
+
+
+def install(app: Flask) -> None:
+    """Add the commands to an application's ``flask`` command."""
+    for command in (user_group, database_group, plot_group, ready):
+        app.cli.add_command(command)
+
+
+def _tells(command: Command) -> Command:
+    """Show an `AccountError` as one sentence instead of a traceback."""
+
+    @wraps(command)
+    def told(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except accounts.AccountError as error:
+            raise click.ClickException(str(error)) from error
+
+    return cast("Command", told)
+
+
+def _ask_password() -> str:
+    """Read a password from the pipe or the person at the other end of standard input."""
+    if sys.stdin.isatty():
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\n")
+
+
+@user_group.command("add")
+@click.argument("name")
+@click.option("--if-missing", is_flag=True, help="Succeed if the user exists, changing nothing.")
+@_tells
+def add_user(name: str, if_missing: bool) -> None:
+    """Create a user; the password is asked for, or read from a pipe."""
+    if if_missing and accounts.find(name):
+        click.echo(f"exists {name}")
+        return
+    accounts.add(name, _ask_password())
+    click.echo(f"created {name}")
+
+
+@user_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+def list_users(as_json: bool) -> None:
+    """List all users."""
+    users = [{"name": user.name, "active": user.active} for user in accounts.everyone()]
+    if as_json:
+        click.echo(json.dumps(users))
+        return
+    for user in users:
+        click.echo(f"{user['name']}  {'active' if user['active'] else 'disabled'}")
+
+
+@user_group.command("password")
+@click.argument("name")
+@_tells
+def set_password(name: str) -> None:
+    """Set a user's password and sign the user out everywhere."""
+    accounts.get(name)
+    accounts.set_password(name, _ask_password())
+    click.echo(f"changed password of {name}")
+
+
+@user_group.command("disable")
+@click.argument("name")
+@_tells
+def disable_user(name: str) -> None:
+    """Keep a user out, from this moment."""
+    accounts.set_active(name, False)
+    click.echo(f"disabled {name}")
+
+
+@user_group.command("enable")
+@click.argument("name")
+@_tells
+def enable_user(name: str) -> None:
+    """Let a disabled user in again."""
+    accounts.set_active(name, True)
+    click.echo(f"enabled {name}")
+
+
+@database_group.command("status")
+def database_status() -> None:
+    """Say whether the tables fit this release."""
+    click.echo("behind" if migrations().needs_upgrade() else "up to date")
+
+
+@database_group.command("upgrade")
+def upgrade_database() -> None:
+    """Bring the tables to what this release needs."""
+    if not migrations().needs_upgrade():
+        click.echo("up to date")
+        return
+    migrations().upgrade()
+    click.echo(f"upgraded to {', '.join(script.revision for script in migrations().current())}")
+
+
+@plot_group.command("list")
+def list_plots() -> None:
+    """List the plots, with their titles."""
+    for plot in discover().values():
+        click.echo(f"{plot.name}  {plot.title}")
+
+
+@plot_group.command("check")
+def check_plots() -> None:
+    """Build every plot once, with this environment's settings."""
+    _report(check(current_config().plot_settings), "every plot can be built")
+
+
+@click.command("ready")
+@with_appcontext
+def ready() -> None:
+    """Open a real session of every plot in every slot."""
+    _report(health.problems(), "every plot opens in every slot")
+
+
+def _report(problems: list[str], success: str) -> None:
+    if problems:
+        raise click.ClickException("\n".join(problems))
+    click.echo(success)

@@ -1,0 +1,71 @@
+"""The site without a host: a database in a temporary folder, and a real slot on a unix socket."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from flask import Flask
+from flask.testing import FlaskClient
+from support import KEY, PASSWORD, RELEASE, RunningSlot, run_slot, sign_in
+
+from app import accounts
+from app.config import Config
+from app.db import migrations
+from app.factory import create_app
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Hash passwords with so little work that tests need not wait for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        patch.setattr(accounts, "_hasher", hasher)
+        yield
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return Config(
+        secret_key="f" * 40,
+        bokeh_secret_key=KEY.encode(),
+        database_url=f"sqlite:///{tmp_path / 'site.db'}",
+        origins=("https://plots.test",),
+        slots=(f"unit-{RELEASE}-0",),
+        run_dir=tmp_path,
+        release=RELEASE,
+        login_hours=12,
+        plot_settings={},
+    )
+
+
+@pytest.fixture
+def site(config: Config) -> Flask:
+    """The application, with the users alice and bob."""
+    app = create_app(config)
+    with app.app_context():
+        migrations().upgrade()
+        for name in ("alice", "bob"):
+            accounts.add(name, PASSWORD)
+    return app
+
+
+@pytest.fixture
+def client(site: Flask) -> FlaskClient:
+    """A browser that nobody has signed in with."""
+    return site.test_client()
+
+
+@pytest.fixture
+def alice(site: Flask) -> FlaskClient:
+    """A browser that alice has signed in with."""
+    client = site.test_client()
+    assert sign_in(client, "alice").status_code == 303
+    return client
+
+
+@pytest.fixture(scope="module")
+def slot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSlot]:
+    """A slot that the tests of a module share."""
+    with run_slot(tmp_path_factory.mktemp("slot")) as running:
+        yield running

@@ -1,0 +1,86 @@
+"""What the tests of the app do over and over: signing in, and running a slot."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask.testing import FlaskClient
+
+from app.slots import Slot
+
+PASSWORD = "correct horse battery"
+REPOSITORY = Path(__file__).parents[2]
+RELEASE = "0123456789ab"
+KEY = "b" * 40
+BASE = {"base_url": "https://plots.test"}
+
+
+def csrf_token(page: str) -> str:
+    """The token in a page's form."""
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert found, page
+    return found[1]
+
+
+def sign_in(client: FlaskClient, name: str, password: str = PASSWORD, **form: str) -> Any:
+    """Sign in through the form, as a browser would, and return the answer."""
+    token = csrf_token(client.get("/login", **BASE).text)
+    return client.post(
+        "/login",
+        **BASE,
+        headers={"Referer": "https://plots.test/login"},
+        data={"name": name, "password": password, "csrf_token": token, **form},
+    )
+
+
+@dataclass
+class RunningSlot:
+    """A slot's process, and the slot as the site sees it."""
+
+    process: subprocess.Popen[str]
+    slot: Slot
+
+    def wait_until(self, condition: Callable[[dict], bool], seconds: float = 20) -> dict:
+        """Ask for the slot's health until it is as wanted, and return it."""
+        ends = time.monotonic() + seconds
+        while True:
+            try:
+                health = self.slot.health()
+                if condition(health):
+                    return health
+            except OSError:
+                health = None
+            assert self.process.poll() is None, "the slot has exited"
+            assert time.monotonic() < ends, f"still {health}"
+            time.sleep(0.05)
+
+
+@contextmanager
+def run_slot(folder: Path, *arguments: str, cwd: Path = REPOSITORY) -> Iterator[RunningSlot]:
+    """Run ``python -m app.slot`` in a folder, and end it."""
+    slot = Slot(f"unit-{RELEASE}-0", folder / f"unit-{RELEASE}-0.sock")
+    environment = {
+        **os.environ,
+        "SITE_BOKEH_SECRET_KEY": KEY,
+        "SITE_ORIGINS": "https://plots.test",
+        "SITE_RELEASE": RELEASE,
+    }
+    command = [sys.executable, "-m", "app.slot", "--name", slot.name, "--unix-socket", slot.socket]
+    with (folder / "slot.log").open("w") as log:
+        process = subprocess.Popen(
+            [*map(str, command), *arguments], cwd=cwd, env=environment, stderr=log, text=True
+        )
+        try:
+            running = RunningSlot(process, slot)
+            running.wait_until(lambda health: health["status"] == "ok")
+            yield running
+        finally:
+            process.kill()
+            process.wait()

@@ -1,0 +1,95 @@
+"""The login: in front of everything, revocable, and leading nowhere but to this site."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from support import BASE, csrf_token, sign_in
+
+from app import accounts
+
+# Each is a decision: a login form that needs no login, health for the balancer, nginx's question.
+PUBLIC = {"auth.login", "auth.login_form", "health.alive", "health.ready", "access.decide"}
+
+
+def test_every_route_needs_a_login_but_these(site: Flask):
+    public = set()
+    for rule in site.url_map.iter_rules():
+        path = site.url_map.bind("plots.test").build(
+            rule.endpoint, dict.fromkeys(rule.arguments, "sliders"), method=min(rule.methods)
+        )
+        view = site.view_functions[rule.endpoint]
+        answer = site.test_client().open(path, method="GET", **BASE)
+        if getattr(view, "public", False):
+            public.add(rule.endpoint)
+        elif "GET" in rule.methods:
+            assert answer.status_code == 303
+            assert answer.location.startswith("/login")
+    assert public == PUBLIC
+
+
+def test_signs_in_and_out(client: FlaskClient):
+    assert sign_in(client, "alice", next="/sliders").location == "/sliders"
+    page = client.get("/", **BASE)
+    assert "alice" in page.text
+    cookie = client.get_cookie("__Host-session", domain="plots.test")
+    assert cookie.secure
+    assert cookie.http_only
+    assert cookie.same_site == "Lax"
+    headers = {"Referer": "https://plots.test/"}
+    form = {"csrf_token": csrf_token(page.text)}
+    assert client.post("/logout", **BASE, headers=headers, data=form).location == "/login"
+    # The cookie of before, as a thief would have it:
+    client.set_cookie("__Host-session", cookie.value, domain="plots.test", secure=True)
+    assert client.get("/", **BASE).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("alice", "wrong"), ("nobody", "wrong"), ("alice", ""), ("", "")]
+)
+def test_tells_nothing_of_what_was_wrong(client: FlaskClient, name: str, password: str):
+    answer = sign_in(client, name, password)
+    assert answer.status_code == 401
+    assert "do not match an account" in answer.text
+
+
+def test_a_disabled_user_stays_out_and_comes_back(site: Flask, alice: FlaskClient):
+    with site.app_context():
+        accounts.set_active("alice", active=False)
+    assert alice.get("/", **BASE).status_code == 303
+    assert sign_in(site.test_client(), "alice").status_code == 401
+    with site.app_context():
+        accounts.set_active("alice", active=True)
+    assert alice.get("/", **BASE).status_code == 200
+
+
+def test_a_new_password_ends_every_login(site: Flask, alice: FlaskClient):
+    with site.app_context():
+        accounts.set_password("alice", "another long password")
+    assert alice.get("/", **BASE).status_code == 303
+
+
+def test_an_expired_login_ends(alice: FlaskClient, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("app.models.time.time", lambda: 2**32)
+    assert alice.get("/", **BASE).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["https://evil.test/", "//evil.test/", "/\\evil.test", "/\t/evil.test", "evil", "javascript:x"],
+)
+def test_leads_to_no_other_site(client: FlaskClient, target: str):
+    assert sign_in(client, "alice", next=target).location == "/"
+
+
+def test_a_form_without_its_token_is_refused(client: FlaskClient):
+    answer = client.post("/login", **BASE, data={"name": "alice", "password": "x"})
+    assert answer.status_code == 400
+    assert "out of date" in answer.text
+
+
+def test_a_form_from_another_site_is_refused(client: FlaskClient):
+    token = csrf_token(client.get("/login", **BASE).text)
+    answer = client.post(
+        "/login", **BASE, headers={"Referer": "https://evil.test/"}, data={"csrf_token": token}
+    )
+    assert answer.status_code == 400

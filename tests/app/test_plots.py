@@ -1,0 +1,115 @@
+"""Plots: found by their files, described by their docstrings, refused by name."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app import factory, plot_check
+from app.config import ConfigError
+from app.plot_check import PlotError, build, check, load
+from app.plot_settings import plot_settings, use_settings
+from app.plots import Plot, discover
+
+
+def plot_at(folder: Path, code: str, name: str = "thing") -> Plot:
+    (folder / f"{name}.py").write_text(code)
+    return discover(folder)[name]
+
+
+def test_finds_the_sites_plots():
+    assert list(discover()) == ["bars", "sliders"]
+
+
+def test_reads_title_and_description_without_running_the_file(tmp_path):
+    plot = plot_at(tmp_path, '"""Heat.\n\nHow warm it is.\n"""\nraise SystemExit\n')
+    assert (plot.title, plot.description) == ("Heat", "How warm it is.")
+
+
+def test_a_plot_without_docstring_goes_by_its_name(tmp_path):
+    assert plot_at(tmp_path, "x = 1").title == "thing"
+
+
+def test_a_plot_that_is_no_python_is_still_listed(tmp_path):
+    assert plot_at(tmp_path, "def").title == "thing"
+
+
+def test_files_with_an_underscore_are_no_plots(tmp_path):
+    (tmp_path / "_data.py").touch()
+    assert discover(tmp_path) == {}
+
+
+@pytest.mark.parametrize("name", ["Upper", "with-dash", "9lives", "ümlaut"])
+def test_refuses_a_name_that_urls_cannot_hold(tmp_path, name):
+    with pytest.raises(ConfigError, match=f"rename {name}.py"):
+        plot_at(tmp_path, "", name)
+
+
+@pytest.mark.parametrize("name", ["login", "logout", "healthz", "readyz", "static", "bokeh_plots"])
+def test_refuses_a_name_that_the_site_has_itself(tmp_path, monkeypatch, config, name):
+    plot = plot_at(tmp_path, "", name)
+    monkeypatch.setattr(factory, "discover", lambda: {name: plot})
+    with pytest.raises(ConfigError, match=f"rename {name}.py: /{name} is a page of the site"):
+        factory.create_app(config)
+
+
+def test_builds_a_plot_and_tells_its_components(tmp_path):
+    code = (
+        "from bokeh.io import curdoc\n"
+        "from bokeh.models import ColumnDataSource\n"
+        "from bokeh.models.widgets import DataTable\n"
+        "curdoc().add_root(DataTable(source=ColumnDataSource()))\n"
+    )
+    plot = plot_at(tmp_path, code)
+    assert build(plot, load(plot)) == ["bokeh", "bokeh-widgets", "bokeh-tables"]
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("def", "Invalid syntax in 'thing.py' on line 1$"),
+        ("1 / 0", "division by zero.*thing.py.*line 1"),
+        ("", "adds no root"),
+    ],
+)
+def test_says_why_a_plot_cannot_be_built(tmp_path, code, sentence):
+    plot = plot_at(tmp_path, code)
+    with pytest.raises(PlotError, match=f"plot thing: .*({sentence})"):
+        build(plot, load(plot))
+
+
+def test_every_plot_of_the_site_can_be_built():
+    assert check({}) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"nothing": {}}, "there is no plot nothing; there are bars, sliders"),
+        ({"bars": {"days": 3}}, "bars has no setting days; it has default_days, maximum_days"),
+        ({"bars": {"maximum_days": "3"}}, "set bars.maximum_days to a value of type int, not '3'"),
+        ({"bars": {"default_days": 61}}, "set bars.default_days to 1 or more and at most"),
+    ],
+)
+def test_says_which_setting_is_wrong(settings, sentence):
+    (problem,) = check(settings)
+    assert sentence in problem
+
+
+def test_a_setting_changes_the_plot():
+    bars = discover()["bars"]
+    use_settings({"bars": {"maximum_days": 5, "default_days": 3}})
+    document = load(bars).create_document()
+    slider = document.select_one({"name": "days"})
+    assert (slider.value, slider.end) == (3, 5)
+    assert len(document.select_one({"name": "bugs"}).data["day"]) == 3
+    use_settings({})
+    assert plot_settings("bars", maximum_days=60) == {"maximum_days": 60}
+
+
+def test_one_broken_plot_is_one_sentence(tmp_path, monkeypatch):
+    broken = replace(plot_at(tmp_path, "1 / 0"), name="broken")
+    plots = {**discover(), "broken": broken}
+    monkeypatch.setattr(plot_check, "discover", lambda: plots)
+    (problem,) = check({})
+    assert problem.startswith("plot broken: division by zero")

@@ -40,14 +40,15 @@ def config(tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-def site(config: Config) -> Flask:
+def site(config: Config) -> Iterator[Flask]:
     """The application, with the users alice and bob."""
     app = create_app(config)
     with app.app_context():
         migrations().upgrade()
         for name in ("alice", "bob"):
             accounts.add(name, PASSWORD)
-    return app
+    yield app
+    app.extensions["engine"].dispose()
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ def run(config):
     def run(*arguments: str, stdin: str = "") -> Result:
         return runner.invoke(args=arguments, input=stdin)
 
-    return run
+    yield run
+    site.extensions["engine"].dispose()
 
 
 def test_a_users_life(run):

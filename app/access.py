@@ -13,6 +13,7 @@ from app.auth import current_login, public
 from app.flask_config import current_config
 from app.models import Login
 from app.session_ids import InvalidTokenError, read_token, token_of_protocols
+from app.slots import named
 from app.wire import PREFIX, VIEWER_HEADER
 
 bp = Blueprint("access", __name__)
@@ -52,4 +53,7 @@ def _is_own_visit(login: Login) -> bool:
     except InvalidTokenError:
         return False
     wanted = (path["slot"], path["plot"], login.id, login.user.name)
-    return (visit.slot, visit.plot, visit.login, visit.user) == wanted
+    if (visit.slot, visit.plot, visit.login, visit.user) != wanted:
+        return False
+    # A page may outlive its slot, and nginx could only answer that with an error of its own.
+    return named(visit.slot).socket.exists()

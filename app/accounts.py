@@ -6,7 +6,7 @@ from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from app.db import session
 from app.flask_config import current_config
@@ -86,7 +86,7 @@ def set_active(name: str, active: bool) -> None:
 
 
 def sign_in(name: str, password: str) -> Login | None:
-    """Open a login, or return None without telling what was wrong."""
+    """Open a login, or return None without telling what was wrong; forget expired logins."""
     user = find(name)
     try:
         _hasher.verify(user.password_hash if user else _nobody(), password)
@@ -96,7 +96,9 @@ def sign_in(name: str, password: str) -> Login | None:
         return None
     if _hasher.check_needs_rehash(user.password_hash):
         user.password_hash = _hasher.hash(password)
-    login = Login(user=user, expires_at=int(time.time()) + current_config().login_seconds)
+    now = int(time.time())
+    session().execute(delete(Login).where(Login.expires_at <= now))
+    login = Login(user=user, expires_at=now + current_config().login_seconds)
     session().add(login)
     session().commit()
     return login

@@ -91,7 +91,8 @@ def _require_login() -> Any:
     view = current_app.view_functions.get(request.endpoint or "")
     if view is None or getattr(view, "public", False) or current_login():
         return None
-    return redirect(url_for("auth.login_form", next=request.path), 303)
+    came_for = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    return redirect(url_for("auth.login_form", next=came_for), 303)
 
 
 def _name_viewer(response: Any) -> Any:

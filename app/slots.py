@@ -47,8 +47,12 @@ class Slot:
 
 def configured() -> list[Slot]:
     """The slots of this release, whatever state they are in."""
-    config = current_config()
-    return [Slot(name, config.run_dir / f"{name}.sock") for name in config.slots]
+    return [named(name) for name in current_config().slots]
+
+
+def named(name: str) -> Slot:
+    """The slot of that name, whether there is one or not."""
+    return Slot(name, current_config().run_dir / f"{name}.sock")
 
 
 def choose(plot: str) -> tuple[Slot, list[str]]:

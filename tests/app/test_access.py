@@ -1,6 +1,7 @@
 """The access endpoint: one login's own visit, and nothing else."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,8 +40,15 @@ def ask(client: FlaskClient, token: str, uri: str = PATH, **headers: Any) -> Any
 
 
 @pytest.fixture
-def visit(site: Flask, alice: FlaskClient) -> Visit:
+def socket(config: Config) -> Path:
+    """Where the slot listens."""
+    return config.run_dir / f"{SLOT}.sock"
+
+
+@pytest.fixture
+def visit(site: Flask, alice: FlaskClient, socket: Path) -> Visit:
     assert alice.get("/", **BASE).status_code == 200
+    socket.touch()
     return visit_of(site, "alice")
 
 
@@ -88,6 +96,11 @@ def test_refuses_the_visit_of_another_login_of_the_same_user(site, visit, key):
     second = site.test_client()
     sign_in(second, "alice")
     assert ask(second, mint_token(visit, key)).status_code == 403
+
+
+def test_refuses_a_visit_whose_slot_is_gone(alice, visit, key, socket):
+    socket.unlink()
+    assert ask(alice, mint_token(visit, key)).status_code == 403
 
 
 def test_refuses_another_key(alice, visit):

@@ -6,6 +6,8 @@ from flask.testing import FlaskClient
 from support import BASE, csrf_token, sign_in
 
 from app import accounts
+from app.db import session
+from app.models import Login
 
 # Each is a decision: a login form that needs no login, health for the balancer, nginx's question.
 PUBLIC = {"auth.login", "auth.login_form", "health.alive", "health.ready", "access.decide"}
@@ -71,6 +73,22 @@ def test_a_new_password_ends_every_login(site: Flask, alice: FlaskClient):
 def test_an_expired_login_ends(alice: FlaskClient, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("app.models.time.time", lambda: 2**32)
     assert alice.get("/", **BASE).status_code == 303
+
+
+def test_comes_back_to_the_page_that_was_asked_for(client: FlaskClient):
+    answer = client.get("/sliders?days=3", **BASE)
+    assert answer.location == "/login?next=/sliders?days%3D3"
+    page = client.get(answer.location, **BASE).text
+    assert 'name="next" value="/sliders?days=3"' in page
+
+
+def test_expired_logins_are_forgotten(site: Flask, alice: FlaskClient, monkeypatch):
+    assert alice.get("/", **BASE).status_code == 200
+    with monkeypatch.context() as later:
+        later.setattr("app.accounts.time.time", lambda: 2**31)
+        sign_in(site.test_client(), "bob")
+    with site.app_context():
+        assert [login.user.name for login in session().query(Login)] == ["bob"]
 
 
 @pytest.mark.parametrize(

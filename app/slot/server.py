@@ -110,6 +110,8 @@ def running(options: Options, config: SlotConfig) -> Iterator[State]:
         for task in tasks:
             task.cancel()
         server.stop()
+        # Its absence tells the access endpoint that the slot is gone.
+        options.unix_socket.unlink(missing_ok=True)
 
 
 def _load_plots(state: State) -> dict[str, Application]:

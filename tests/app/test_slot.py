@@ -190,6 +190,7 @@ def test_sigterm_waits_for_the_viewers_and_takes_no_new_session(tmp_path):
                     await message(again)
                 assert await move(websocket, slider, 2.0) < 10
             assert await asyncio.to_thread(running.process.wait, 10) == 0
+            assert not slot.socket.exists()
 
         asyncio.run(scenario())
 

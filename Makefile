@@ -9,7 +9,7 @@ up: venv ## the whole site on a throw-away host (PORT=9443, ARGS="--tags nginx -
 	@tools/prerequisites containers
 	@tools/up $(ARGS)
 
-down: ## remove everything that was made on this machine
+down: ## remove the hosts of this checkout, their images and secrets
 	@tools/down
 
 login: venv ## url, user and password of the site that is up

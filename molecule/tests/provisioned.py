@@ -1,0 +1,220 @@
+"""The hosts of an inventory, as the machine that runs the tests reaches them."""
+
+import json
+import shlex
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+REPOSITORY = Path(__file__).parents[2]
+Found = TypeVar("Found")
+
+
+def poll(look: Callable[[], Found], seconds: float) -> Found:
+    """Look until something is found, and return it.
+
+    Args:
+        look: Returns what was found; nothing counts as found that is false.
+        seconds: The longest that it may take.
+    """
+    ends = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < ends, f"nothing after {seconds} s: {look.__doc__ or look}"
+        time.sleep(0.05)
+    return found
+
+
+def _project_environment() -> dict[str, str]:
+    """The environment in which the project's tools and Ansible work."""
+    script = '. "$0"/tools/environment.sh && env -0'
+    told = subprocess.run(
+        ["bash", "-c", script, REPOSITORY], check=True, capture_output=True, text=True
+    )
+    return {
+        **dict(line.split("=", 1) for line in told.stdout.split("\0") if line),
+        "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
+    }
+
+
+class Inventory:
+    """An inventory, and the playbooks that are run with it.
+
+    Args:
+        path: The inventory's directory.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.environment = _project_environment()
+
+    def playbook(
+        self, playbook: str, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a playbook, and return how it went."""
+        return subprocess.run(
+            ["ansible-playbook", "-i", self.path, playbook, *arguments],
+            check=False,
+            cwd=REPOSITORY,
+            env={**self.environment, "ANSIBLE_NOCOLOR": "1", **(environment or {})},
+            capture_output=True,
+            text=True,
+        )
+
+    def sites(self) -> dict[str, "Site"]:
+        """The site of every host, by the host's name."""
+        run = self.playbook(
+            str(REPOSITORY / "molecule/tests/variables.yml"),
+            environment={"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"},
+        )
+        assert run.returncode == 0, run.stderr
+        told = json.loads(run.stdout)["plays"][-1]["tasks"][-1]["hosts"]
+        return {name: Site(name, answer["msg"], self.environment) for name, answer in told.items()}
+
+
+@dataclass
+class Site:
+    """A provisioned host.
+
+    Attributes:
+        name: The host's name in the inventory.
+        variables: The site's variables and secrets, as Ansible knows them.
+        environment: Where the project's tools work.
+        sensitive: Every password, cookie, token and key that the tests used: none may be logged.
+    """
+
+    name: str
+    variables: dict[str, Any] = field(repr=False)
+    environment: dict[str, str] = field(repr=False)
+    sensitive: set[str] = field(default_factory=set, repr=False)
+
+    def __post_init__(self) -> None:
+        """Keep the vault's secrets in mind."""
+        self.sensitive.update(self.secrets.values())
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The vault."""
+        return {k: v for k, v in self.variables.items() if k.startswith("vault_")}
+
+    @property
+    def bokeh_key(self) -> bytes:
+        """The key that signs session ids."""
+        return str(self.secrets["vault_bokeh_secret_key"]).encode()
+
+    @property
+    def origin(self) -> str:
+        """What a browser sends as the origin of this site's pages."""
+        return str(self.variables["site_origins"][0])
+
+    @property
+    def netloc(self) -> str:
+        """Name, and port where it is not the usual one, as a browser sends them."""
+        return urlsplit(self.origin).netloc
+
+    @property
+    def domain(self) -> str:
+        """The name that a certificate has to show."""
+        return str(self.variables["site_domain"])
+
+    @property
+    def slots(self) -> list[str]:
+        """Names of the slots."""
+        return list(self.variables["site_slot_names"])
+
+    @cached_property
+    def address(self) -> tuple[str, int]:
+        """Where this machine reaches the host's port for HTTPS."""
+        host, _, port = self._podman("port", self.container, "443/tcp").strip().rpartition(":")
+        return host, int(port)
+
+    @property
+    def plain_address(self) -> tuple[str, int]:
+        """Where this machine reaches the host's port for HTTP, which is published nowhere."""
+        wanted = "{{range .NetworkSettings.Networks}}{{.IPAddress}}\n{{end}}"
+        return self._podman("inspect", "--format", wanted, self.container).split()[0], 80
+
+    @cached_property
+    def trust(self) -> ssl.SSLContext:
+        """TLS that trusts this host's certificate, and no other."""
+        chain = self.command("cat", self.variables["site_certificate_chain"], user="root").stdout
+        return ssl.create_default_context(cadata=chain)
+
+    @property
+    def container(self) -> str:
+        """The container that is the host."""
+        return f"{self.environment['CHECKOUT']}-{self.name}"
+
+    def restart(self) -> None:
+        """Restart the whole host."""
+        self._podman("restart", self.container)
+
+    def attempt(
+        self, *command: str, user: str | None = None, text: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command on the host, and return how it went.
+
+        Over SSH with standard input, since sudo logs every command with its arguments.
+
+        Args:
+            *command: The command, and its arguments.
+            user: Who runs it; the user who administrates the host, without sudo, if None.
+            text: Its standard input.
+        """
+        become = ("sudo", "--user", user, "--") if user else ()
+        config = f"{self.environment['STATE']}/ssh/config"
+        return subprocess.run(
+            ["ssh", "-F", config, self.name, shlex.join((*become, *command))],
+            check=False,
+            input=text,
+            capture_output=True,
+            text=True,
+        )
+
+    def command(
+        self, *command: str, user: str | None = None, text: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """As `attempt`, for commands that must succeed."""
+        done = self.attempt(*command, user=user, text=text)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done
+
+    def python(self, script: str, user: str, text: str = "") -> str:
+        """Run a Python script on the host as a user, and return what it printed."""
+        # As an argument of sh it would be read as a command: the script itself is public.
+        return self.command("python3", "-c", script, user=user, text=text).stdout.strip()
+
+    def cli(self, *arguments: str, text: str = "") -> str:
+        """Run the site's command line, as the one who administrates the host does."""
+        command = self.variables["site_command"]
+        return self.command(command, *arguments, user="root", text=text).stdout.strip()
+
+    def keep_user(self, name: str, password: str) -> None:
+        """Have an active user of that name and password."""
+        self.sensitive.add(password)
+        if self.cli("user", "add", name, "--if-missing", text=password).startswith("exists"):
+            self.cli("user", "password", name, text=password)
+            self.cli("user", "enable", name)
+
+    def found_in(self, folders: Iterable[str], values: Iterable[str]) -> list[str]:
+        """The files below folders on the host that hold one of the values."""
+        listed = self.attempt(
+            "grep", "-rlFIs", "-f", "/dev/stdin", *folders, user="root", text="\n".join(values)
+        )
+        assert listed.returncode in (0, 1, 2), listed.stderr
+        return listed.stdout.split("\n")[:-1]
+
+    def _podman(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [REPOSITORY / "tools/podman", *arguments],
+            check=True,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout

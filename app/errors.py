@@ -16,6 +16,7 @@ _SENTENCES = {
     404: "There is no such page.",
     405: "This page does not take that kind of request.",
     413: "The request is too large.",
+    414: "The address is too long.",
     500: "Something failed here. The log tells what, under the id below.",
     503: "The site is busy or starting. Try again in a moment.",
 }

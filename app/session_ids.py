@@ -11,6 +11,7 @@ import hmac
 import json
 import secrets
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from bokeh.core.types import ID
@@ -47,12 +48,15 @@ class Visit:
         return cls(**fields)
 
 
-def mint_token(visit: Visit, key: bytes) -> str:
+def mint_token(
+    visit: Visit, key: bytes, arguments: Mapping[str, Sequence[str]] | None = None
+) -> str:
     """Sign a new session id for a visit, inside the token that opens its websocket.
 
     Args:
         visit: What the id is bound to.
         key: Bokeh's secret key.
+        arguments: The page's query, which the plot finds in ``session_context.request.arguments``.
 
     Returns:
         A token for Bokeh's websocket protocol header.
@@ -63,6 +67,15 @@ def mint_token(visit: Visit, key: bytes) -> str:
         secret_key=key,
         signed=True,
         expiration=visit.expires - int(time.time()),
+        # What a plot sees of the request: without these, all headers of the websocket's handshake.
+        extra_payload={
+            "headers": {},
+            "cookies": {},
+            "arguments": {
+                name: [value.encode() for value in values]
+                for name, values in (arguments or {}).items()
+            },
+        },
     )
 
 

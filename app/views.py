@@ -1,6 +1,6 @@
 """The pages that viewers use: the gallery and one page for each plot."""
 
-from flask import Blueprint, Flask, abort, g, render_template
+from flask import Blueprint, Flask, abort, g, render_template, request
 
 from app import slots
 from app.auth import signed_in
@@ -11,6 +11,8 @@ from app.session_ids import Visit, mint_token
 from app.wire import slot_path
 
 bp = Blueprint("site", __name__)
+# The query travels on in the token, whose header nginx limits.
+_QUERY_BYTES = 2048
 
 
 def install(app: Flask) -> None:
@@ -28,11 +30,13 @@ def gallery() -> str:
 def plot(name: str) -> str:
     """Show one plot, live, in a session of its own."""
     shown = discover().get(name) or abort(404)
+    if len(request.query_string) > _QUERY_BYTES:
+        abort(414)
     slot, components = slots.choose(name)
     login = signed_in()
     # As long as the login: the page reconnects with the token that it was given first.
     visit = Visit(name, login.user.name, login.id, slot.name, login.expires_at)
-    token = mint_token(visit, current_config().bokeh_secret_key)
+    token = mint_token(visit, current_config().bokeh_secret_key, request.args.to_dict(False))
     g.content_policy = PLOT_POLICY
     return render_template(
         "plot.html",

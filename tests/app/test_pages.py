@@ -44,6 +44,12 @@ def test_a_plot_page_carries_a_token_for_this_viewer(alice: FlaskClient, config)
     assert "connect-src 'self'" in page.headers["Content-Security-Policy"]
 
 
+@pytest.mark.usefixtures("healthy")
+def test_a_query_too_long_for_a_token_is_refused(alice: FlaskClient):
+    assert alice.get("/sliders?x=" + "a" * 1000, **BASE).status_code == 200
+    assert alice.get("/sliders?x=" + "a" * 3000, **BASE).status_code == 414
+
+
 @pytest.mark.parametrize("change", [{"status": "draining"}, {"plots": {}}])
 def test_no_slot_means_an_honest_503(alice: FlaskClient, healthy, change):
     healthy.update(change)

@@ -173,6 +173,30 @@ def test_a_plot_reads_the_verified_name(tmp_path):
     assert "'text': 'site-probe'" in str(document)
 
 
+def test_a_plot_sees_the_pages_query_and_nothing_else_of_the_request(tmp_path):
+    copy = copy_with_plot(
+        tmp_path,
+        "request",
+        "from bokeh.io import curdoc\n"
+        "from bokeh.models.widgets import Div\n"
+        "request = getattr(curdoc().session_context, 'request', None)\n"
+        "seen = request and (request.arguments, request.headers, request.cookies)\n"
+        "curdoc().add_root(Div(text=repr(seen)))\n",
+    )
+
+    async def scenario(slot: Slot) -> str:
+        shown = replace(visit(slot), plot="request")
+        token = mint_token(shown, SECRET, {"days": ["3", "4"]})
+        async with connect(slot, token, plot="request") as websocket:
+            await message(websocket)
+            return str(await ask(websocket, "PULL-DOC-REQ", {}))
+
+    with run_slot(tmp_path, cwd=copy) as running:
+        document = asyncio.run(scenario(running.slot))
+    # Bokeh makes the empty Cookie header of the empty cookies.
+    assert "({'days': [b'3', b'4']}, {'Cookie': ''}, {})" in document
+
+
 def test_sigterm_waits_for_the_viewers_and_takes_no_new_session(tmp_path):
     with run_slot(tmp_path, "--drain-seconds", "60") as running:
 

@@ -9,7 +9,7 @@ from bokeh.document import Document
 from bokeh.document.events import ModelChangedEvent
 from bokeh.protocol import Protocol
 from bokeh.protocol.message import Message
-from websockets.sync.client import ClientConnection
+from websocket import Websocket
 
 _SECONDS = 20.0
 
@@ -21,7 +21,7 @@ class Session:
         websocket: The websocket, just opened.
     """
 
-    def __init__(self, websocket: ClientConnection) -> None:
+    def __init__(self, websocket: Websocket) -> None:
         self._websocket = websocket
         self._protocol = Protocol()
         self.document = Document()
@@ -62,8 +62,8 @@ class Session:
         message.apply_to_document(self.document)
 
     def _receive(self) -> Message[Any]:
-        message = self._protocol.assemble(*(self._websocket.recv(_SECONDS) for _ in range(3)))
+        message = self._protocol.assemble(*(self._websocket.receive() for _ in range(3)))
         for _ in range(message.header.get("num_buffers", 0)):
-            header = json.loads(self._websocket.recv(_SECONDS))
-            message.assemble_buffer(header, self._websocket.recv(_SECONDS))
+            header = json.loads(self._websocket.receive())
+            message.assemble_buffer(header, self._websocket.receive())
         return message

@@ -1,6 +1,7 @@
 """What the tests of a provisioned host share."""
 
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -9,17 +10,30 @@ from testinfra.host import Host
 from visitor import Ticket, Visitor
 
 LAST = "last"
+OBSERVED = pytest.StashKey[dict[str, list[str]]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name our marks."""
+    """Name our mark, and make room for what the tests observe."""
     config.addinivalue_line("markers", f"{LAST}: looks back at what the other tests left behind")
+    config.stash[OBSERVED] = {}
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the tests that look back after all others."""
     items.sort(key=lambda item: item.get_closest_marker(LAST) is not None)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Show what was tried, and what the site did."""
+    for title, answers in config.stash[OBSERVED].items():
+        counted = (
+            f"{answer} ({n}x)" if n > 1 else answer for answer, n in Counter(answers).items()
+        )
+        terminalreporter.write_line(f"{title}: {', '.join(counted)}")
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +52,15 @@ def sites(inventory: Inventory) -> dict[str, Site]:
 def site(host: Host, sites: dict[str, Site]) -> Site:
     """The site of the host under test."""
     return sites[host.backend.host]
+
+
+@pytest.fixture
+def show_observed(request: pytest.FixtureRequest, site: Site) -> Iterator[None]:
+    """Show at the end what the site did in this test."""
+    site.observed.clear()
+    yield
+    title = request.function.__name__.removeprefix("test_").replace("_", " ")
+    request.config.stash[OBSERVED].setdefault(f"{site.name}: {title}", []).extend(site.observed)
 
 
 @pytest.fixture(scope="session")

@@ -86,12 +86,14 @@ class Site:
         variables: The site's variables and secrets, as Ansible knows them.
         environment: Where the project's tools work.
         sensitive: Every password, cookie, token and key that the tests used: none may be logged.
+        observed: What the current test has seen, to be shown at the end.
     """
 
     name: str
     variables: dict[str, Any] = field(repr=False)
     environment: dict[str, str] = field(repr=False)
     sensitive: set[str] = field(default_factory=set, repr=False)
+    observed: list[str] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         """Keep the vault's secrets in mind."""
@@ -152,7 +154,9 @@ class Site:
 
     def restart(self) -> None:
         """Restart the whole host."""
-        self._podman("restart", self.container)
+        self._podman("stop", "--time=60", self.container)
+        # podman 4.3 may still unmount the old container's files while it starts the new one.
+        poll(lambda: self._try_podman("start", self.container).returncode == 0, 20)
 
     def attempt(
         self, *command: str, user: str | None = None, text: str = ""
@@ -210,11 +214,15 @@ class Site:
         return listed.stdout.split("\n")[:-1]
 
     def _podman(self, *arguments: str) -> str:
-        done = subprocess.run(
+        done = self._try_podman(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def _try_podman(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [REPOSITORY / "tools/podman", *arguments],
-            check=True,
+            check=False,
             env=self.environment,
             capture_output=True,
             text=True,
         )
-        return done.stdout

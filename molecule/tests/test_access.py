@@ -19,6 +19,7 @@ from app.session_ids import Visit, mint_token
 from app.wire import PREFIX, VIEWER_HEADER
 
 testinfra_hosts = ["ansible://app"]
+pytestmark = pytest.mark.usefixtures("show_observed")
 
 IDENTITY = (VIEWER_HEADER, "X-Forwarded-User", "X-Remote-User", "Remote-User", "X-Auth-User")
 UPGRADE = {
@@ -54,6 +55,7 @@ def test_the_own_plot_opens_and_answers(alice):
         session.change("offset", 2.5)
         session.wait_until(lambda: wave.data["y"] != before)
         assert wave.data["y"] == pytest.approx([y + 2.5 for y in before])
+    alice.site.observed.append("101, document, new data")
 
 
 # No login, with somebody's valid token.
@@ -252,14 +254,16 @@ def known_to_a_plot(site: Site, alice: Visitor, visit: Visit) -> Iterator[Callab
 
 
 @pytest.mark.parametrize("header", IDENTITY)
-def test_a_plot_sees_the_real_user_whatever_a_header_says(known_to_a_plot, header):
+def test_a_plot_sees_the_real_user_whatever_a_header_says(site, known_to_a_plot, header):
     known = known_to_a_plot({header: "mallory"})
+    site.observed.append(f"the plot sees {known['viewer']}")
     assert known["viewer"] == "alice"
     assert known["headers"].get(VIEWER_HEADER, "alice") == "alice"
 
 
 def test_a_plot_sees_no_cookie(known_to_a_plot, alice):
     known = known_to_a_plot({})
+    alice.site.observed.append(f"the plot sees {known['cookies']}")
     assert known["cookies"] == {}
     for value in alice.cookies.values():
         assert value not in json.dumps(known)
@@ -301,7 +305,9 @@ def knock_raw(
         "Cookie": visitor.cookie_header,
         "Sec-WebSocket-Protocol": f"bokeh, {ticket.token}",
     }
-    return (line or visitor.line).exchange("GET", path, headers).status
+    status = (line or visitor.line).exchange("GET", path, headers).status
+    visitor.site.observed.append(str(status))
+    return status
 
 
 def test_the_raw_handshake_opens_under_the_sites_own_name(alice, ticket):
@@ -327,6 +333,7 @@ def test_an_unknown_name_in_the_handshake_is_refused(site, alice, ticket, name):
         answer = knock_raw(alice, ticket, ticket.websocket, host=unknown or "", line=line)
     except ssl.SSLError as refusal:
         answer = refusal.reason
+        site.observed.append(answer)
     assert answer in {421, "TLSV1_UNRECOGNIZED_NAME", "TLSV1_ALERT_UNRECOGNIZED_NAME"}
 
 
@@ -420,18 +427,23 @@ def test_every_other_path_is_closed(alice, nobody, ticket, path):
 
 @pytest.mark.parametrize("path", ["{websocket}%00", "/../bokeh_plots/", "/%zz", "{websocket}?%00"])
 def test_a_malformed_path_is_refused(alice, ticket, path):
-    assert alice.get(path.format(websocket=ticket.websocket)).status in {400, 403}
+    answer = alice.get(path.format(websocket=ticket.websocket))
+    alice.site.observed.append(str(answer.status))
+    assert answer.status in {400, 403}
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"])
 def test_every_other_method_is_refused(alice, ticket, method):
     headers = {"Sec-WebSocket-Protocol": f"bokeh, {ticket.token}"}
-    assert alice.request(method, ticket.websocket, headers).status in {403, 405}
+    answer = alice.request(method, ticket.websocket, headers)
+    alice.site.observed.append(str(answer.status))
+    assert answer.status in {403, 405}
 
 
 def test_without_an_upgrade_the_websockets_path_tells_nothing(alice, ticket):
     headers = {"Sec-WebSocket-Protocol": f"bokeh, {ticket.token}", "Origin": alice.site.origin}
     answer = alice.request("GET", ticket.websocket, headers)
+    alice.site.observed.append(str(answer.status))
     assert answer.status == 400
 
 
@@ -467,7 +479,9 @@ def knock_at_socket(site: Site, user: str, name: str, path: str, **headers: str)
         "socket": f"{site.variables['site_run_dir']}/{name}.sock",
         "request": "\r\n".join([*lines, "", ""]),
     }
-    return site.python(KNOCK_AT_SOCKET, user, text=json.dumps(question))
+    answer = site.python(KNOCK_AT_SOCKET, user, text=json.dumps(question))
+    site.observed.append(answer)
+    return answer
 
 
 @pytest.mark.parametrize(
@@ -510,6 +524,7 @@ def test_other_users_of_the_host_reach_no_slot(site, path):
 def test_no_program_of_ours_listens_on_a_port(site):
     lines = site.command("ss", "--no-header", "--tcp", "--listening", "--numeric").stdout
     ports = {line.split()[3].rpartition(":")[2] for line in lines.splitlines()}
+    site.observed.append(f"ports {sorted(ports)}")
     assert {"80", "443"} <= ports <= {"80", "443", "22"}
 
 

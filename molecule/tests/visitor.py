@@ -15,8 +15,7 @@ from urllib.parse import urlencode
 from bokeh.util.token import get_session_id
 from bokeh_session import Session
 from provisioned import Site
-from websockets.exceptions import InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websocket import RefusedError, Websocket, open_websocket
 
 SECONDS = 20.0
 OPENS = 101
@@ -73,6 +72,17 @@ class Line:
     tls: ssl.SSLContext | None = None
     name: str | None = None
 
+    def connect(self) -> socket.socket:
+        """A new connection."""
+        plain = socket.create_connection(self.address, SECONDS)
+        if not self.tls:
+            return plain
+        try:
+            return self.tls.wrap_socket(plain, server_hostname=self.name)
+        except BaseException:
+            plain.close()
+            raise
+
     def exchange(
         self, method: str, path: str, headers: Mapping[str, str], body: str = ""
     ) -> Answer:
@@ -84,7 +94,8 @@ class Line:
             headers: All headers.
             body: The body.
         """
-        connection = _Connection(self)
+        connection = http.client.HTTPConnection(*self.address)
+        connection.sock = self.connect()
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for header, value in headers.items():
@@ -94,17 +105,6 @@ class Line:
             return Answer(answer.status, answer.headers, answer.read())
         finally:
             connection.close()
-
-
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, line: Line) -> None:
-        super().__init__(*line.address, timeout=SECONDS)
-        self._line = line
-
-    def connect(self) -> None:
-        super().connect()
-        if self._line.tls:
-            self.sock = self._line.tls.wrap_socket(self.sock, server_hostname=self._line.name)
 
 
 @dataclass
@@ -190,7 +190,7 @@ class Visitor:
         *protocols: str,
         origin: str | None = "",
         headers: Mapping[str, str] | None = None,
-    ) -> Iterator[ClientConnection]:
+    ) -> Iterator[Websocket]:
         """Open a websocket.
 
         Args:
@@ -201,21 +201,14 @@ class Visitor:
         """
         self.site.sensitive.update(protocols[1:])
         cookie = {"Cookie": self.cookie_header} if self.cookies else {}
-        with socket.create_connection(self.site.address, SECONDS) as plain:
-            plain.settimeout(None)
-            with connect(
-                f"wss://{self.site.netloc}{path}",
-                sock=plain,
-                ssl=self.site.trust,
-                server_hostname=self.site.domain,
-                subprotocols=protocols or None,
-                origin=self.site.origin if origin == "" else origin,
-                additional_headers={**cookie, **(headers or {})},
-                open_timeout=SECONDS,
-                max_size=None,
-                compression=None,
-            ) as opened:
-                yield opened
+        with open_websocket(
+            self.line.connect(),
+            f"wss://{self.site.netloc}{path}",
+            protocols=protocols,
+            origin=self.site.origin if origin == "" else origin,
+            headers={**cookie, **(headers or {})},
+        ) as opened:
+            yield opened
 
     @contextmanager
     def session(
@@ -240,9 +233,12 @@ class Visitor:
         try:
             with self.websocket(path, *protocols, origin=origin, headers=headers) as opened:
                 assert Session(opened).document.roots
-        except InvalidStatus as refusal:
-            return refusal.response.status_code
-        return OPENS
+        except RefusedError as refusal:
+            answer = refusal.status
+        else:
+            answer = OPENS
+        self.site.observed.append(str(answer))
+        return answer
 
     @property
     def cookie_header(self) -> str:

@@ -19,7 +19,7 @@ shell: ## a root shell on its host
 	@tools/podman exec --interactive --tty $$(. tools/environment.sh && echo $$CHECKOUT)-local bash --login
 
 dev: venv ## site and plots on localhost, reloaded on edit
-	@.venv/bin/python -m app.dev
+	@.venv/bin/python -m tornado.autoreload --until-success -m app.dev
 
 check: venv ## linters and the tests that need no host
 	@tools/check

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import secrets
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from importlib.metadata import version
@@ -25,7 +26,7 @@ from tornado.web import Application, ErrorHandler, StaticFileHandler
 from tornado.wsgi import WSGIContainer
 
 from app import accounts
-from app.config import Config
+from app.config import Config, ConfigError
 from app.db import migrations
 from app.factory import create_app
 from app.slot.server import Options, running
@@ -44,19 +45,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m app.dev", description="Serve on localhost.")
     parser.add_argument("--port", type=int, default=5006)
     port = parser.parse_args().port
+    for folder in ("plots", "templates", "static"):
+        for path in (_PACKAGE / folder, *(_PACKAGE / folder).iterdir()):
+            autoreload.watch(str(path))
+    try:
+        _run(port)
+    except ConfigError as error:
+        sys.exit(f"bokeh-site: {error}")
+    except KeyboardInterrupt:
+        _log.info("stopped")
+
+
+def _run(port: int) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     _STATE.mkdir(parents=True, exist_ok=True)
     kept = _kept_secrets()
-    config = Config(
-        secret_key=kept["secret_key"],
-        bokeh_secret_key=kept["bokeh_secret_key"].encode(),
-        database_url=f"sqlite:///{_STATE / 'site.db'}",
-        origins=(f"http://localhost:{port}", f"http://127.0.0.1:{port}"),
-        slots=(_SLOT,),
-        run_dir=_STATE,
-        release=_RELEASE,
-        login_hours=24 * 7,
-        plot_settings=json.loads(os.environ.get("SITE_PLOT_SETTINGS", "{}")),
+    config = Config.from_environment(
+        {
+            "SITE_SECRET_KEY": kept["secret_key"],
+            "SITE_BOKEH_SECRET_KEY": kept["bokeh_secret_key"],
+            "SITE_DATABASE_URL": f"sqlite:///{_STATE / 'site.db'}",
+            "SITE_ORIGINS": f"http://localhost:{port},http://127.0.0.1:{port}",
+            "SITE_SLOTS": _SLOT,
+            "SITE_RUN_DIR": str(_STATE),
+            "SITE_RELEASE": _RELEASE,
+            "SITE_LOGIN_HOURS": "168",
+            "SITE_PLOT_SETTINGS": os.environ.get("SITE_PLOT_SETTINGS", ""),
+        }
     )
     site = create_app(config)
     with site.app_context():
@@ -74,9 +89,6 @@ async def _serve(site: Flask, config: Config, port: int, password: str) -> None:
             raise RuntimeError("the slot has no application")
         HTTPServer(_front(site, slot)).listen(port, "localhost")
         autoreload.start()
-        for folder in ("plots", "templates", "static"):
-            for path in (_PACKAGE / folder, *(_PACKAGE / folder).iterdir()):
-                autoreload.watch(str(path))
         _log.info("url=http://localhost:%d\nuser=%s\npassword=%s", port, _USER, password)
         await asyncio.Event().wait()
 

@@ -60,7 +60,7 @@ def test_says_what_is_wrong(run, arguments, stdin, sentence):
 
 
 def test_plots_are_listed_and_checked(run):
-    assert run("plot", "list").stdout == "bars  Bars\nsliders  Sliders\n"
+    assert "sliders  Sliders\n" in run("plot", "list").stdout
     assert run("plot", "check").exit_code == 0
 
 

@@ -18,6 +18,9 @@ from support import REPOSITORY, csrf_token
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+# As `make dev` runs it.
+LOOP = (sys.executable, "-m", "tornado.autoreload", "--until-success", "-m", "app.dev")
+
 
 def free_port() -> int:
     with socket.create_server(("localhost", 0)) as server:
@@ -68,7 +71,7 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
     port = free_port()
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app.dev", "--port", str(port)],
+            [*LOOP, "--", "--port", str(port)],
             cwd=folder,
             stdout=log,
             stderr=log,
@@ -113,3 +116,20 @@ def test_an_edit_shows_and_keeps_the_login(loop: Loop):
         return "Waves" in loop.page("/")
 
     loop.until(shown, pause=4)
+
+
+def test_a_mistake_is_a_sentence_and_its_correction_brings_the_loop_back(loop: Loop):
+    plots = loop.folder / "app" / "plots"
+    (plots / "login.py").touch()
+
+    def told() -> bool:
+        plots.touch()
+        return "rename login.py: /login is a page of" in (loop.folder / "log").read_text()
+
+    def back() -> str:
+        plots.touch()
+        return loop.page("/")
+
+    loop.until(told, pause=4)
+    (plots / "login.py").unlink()
+    loop.until(back, pause=4)

@@ -1,0 +1,139 @@
+"""The web server's configuration for each system and for each kind of domain."""
+
+import re
+from typing import Any
+
+import pytest
+from repository import evaluate, load, render, site_variables
+
+
+def render_nginx(
+    release: str = "bookworm", names: tuple[str, ...] = ("plots.test",), **changes: Any
+) -> str:
+    site = site_variables()
+    inputs = {
+        "ansible_facts": {"distribution_release": release, "all_ipv6_addresses": ["fe80::1"]},
+        "nginx_server_names": list(names),
+        "nginx_certificate_chain": "/chain.pem",
+        "nginx_certificate_key": "/key.pem",
+        "nginx_application_socket": "/run/site/application.sock",
+        "nginx_slot_socket_dir": "/run/site",
+        "nginx_slot_pattern": site["site_slot_pattern"],
+        "nginx_plot_pattern": site["site_plot_pattern"],
+        "nginx_bokehjs_dir": "/srv/bokeh",
+        "nginx_releases_dir": "/srv/releases",
+        "nginx_release_pattern": site["site_release_pattern"],
+    }
+    return render("nginx", "nginx.conf.j2", **{**inputs, **changes})
+
+
+def locations(text: str) -> list[str]:
+    """Cut out the locations, by their indentation."""
+    found = re.finditer(r"^( *)location .*?^\1}$", text, re.MULTILINE | re.DOTALL)
+    return [match.group() for match in found]
+
+
+@pytest.mark.parametrize("release", ["jammy", "bookworm", "noble", "trixie"])
+def test_braces_balance(release: str) -> None:
+    code = re.sub(r'"[^"]*"|#.*', "", render_nginx(release))
+    assert code.count("{") == code.count("}")
+
+
+@pytest.mark.parametrize(
+    ("release", "listens", "directive"),
+    [
+        ("jammy", " http2", False),
+        ("bookworm", " http2", False),
+        ("noble", " http2", False),
+        ("trixie", "", True),
+    ],
+)
+def test_http2_is_said_the_way_each_version_understands(
+    release: str, listens: str, directive: bool
+) -> None:
+    text = render_nginx(release)
+    assert f"listen 443 ssl{listens};" in text
+    assert f"listen [::]:443 ssl{listens} default_server;" in text
+    assert ("http2 on;" in text) is directive
+
+
+@pytest.mark.parametrize(
+    ("release", "known"), [("jammy", False), ("bookworm", True), ("trixie", True)]
+)
+def test_old_versions_get_nothing_they_do_not_know(release: str, known: bool) -> None:
+    text = render_nginx(release)
+    assert ("brotli_static on;" in text) is known
+    assert ("ssl_reject_handshake on;" in text) is known
+    assert ("http2_max_field_size" in text) is not known
+    facts = {"ansible_facts": {"distribution_release": release}}
+    packages = evaluate("{{ __nginx_packages }}", {**load("roles/nginx/vars/main.yml"), **facts})
+    assert ("libnginx-mod-http-brotli-static" in packages) is known
+
+
+@pytest.mark.parametrize("names", [("192.0.2.1",), ("[2001:db8::1]",), ("plots.test", "192.0.2.1")])
+def test_strangers_get_a_handshake_where_browsers_send_no_name(names: tuple[str, ...]) -> None:
+    text = render_nginx(names=names)
+    assert "ssl_reject_handshake" not in text
+    assert "return 421;" in text
+    assert f"server_name {' '.join(names)};" in text
+
+
+@pytest.mark.parametrize(
+    ("port", "target"),
+    [(443, "https://$host$request_uri"), (8443, "https://$host:8443$request_uri")],
+)
+def test_redirects_and_programs_get_the_port_that_visitors_type(port: int, target: str) -> None:
+    text = render_nginx(nginx_visitor_port=port)
+    assert f"return 308 {target};" in text
+    assert f"proxy_set_header Host {target[8:-12]};" in text
+
+
+def test_hosts_without_ipv6_are_not_asked_to_listen_on_it() -> None:
+    facts = {"distribution_release": "bookworm", "all_ipv6_addresses": []}
+    assert "[::]" not in render_nginx(ansible_facts=facts)
+
+
+def test_every_location_with_headers_of_its_own_asks_for_https_too() -> None:
+    saying = [text for text in locations(render_nginx()) if "add_header" in text]
+    assert len(saying) >= 4
+    assert [text for text in saying if "Strict-Transport-Security" not in text] == []
+
+
+def test_every_way_to_a_program_overwrites_what_a_client_says_of_itself() -> None:
+    passing = [text for text in locations(render_nginx()) if "proxy_pass" in text]
+    assert len(passing) == 4
+    for text in passing:
+        assert re.search(r'proxy_set_header X-Site-Viewer (""|\$viewer);', text)
+        assert re.search(r'proxy_set_header X-Original-URI (""|\$request_uri);', text)
+        assert "proxy_set_header X-Forwarded-For $remote_addr;" in text
+        assert "proxy_hide_header X-Site-Viewer;" in text
+
+
+def test_nothing_that_may_hold_a_token_is_logged() -> None:
+    format_ = re.search(r"log_format site.*?;", render_nginx(), re.DOTALL)
+    assert format_
+    assert not re.search(
+        r"args|query|\$request\b|\$request_uri|\$uri|referer|cookie|sec_websocket", format_.group()
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "slot"),
+    [
+        ("/bokeh_plots/plots1-0123456789ab-0/sliders/ws", "plots1-0123456789ab-0"),
+        ("/bokeh_plots/a-b-0123456789ab-11/my_plot2/ws", "a-b-0123456789ab-11"),
+        ("/bokeh_plots/plots1-0123456789ab-0/sliders/ws/", None),
+        ("/bokeh_plots/plots1-0123456789ab-0/sliders/ws\n", None),
+        ("/bokeh_plots/plots1-0123456789ab-0/sliders/", None),
+        ("/bokeh_plots/plots1-0123456789ab-0//sliders/ws", None),
+        ("/bokeh_plots/../application/sliders/ws", None),
+        ("/bokeh_plots/a/b-0123456789ab-0/sliders/ws", None),
+        ("/x/bokeh_plots/plots1-0123456789ab-0/sliders/ws", None),
+    ],
+)
+def test_only_a_websocket_of_a_slot_is_routed_to_one(path: str, slot: str | None) -> None:
+    pattern = re.search(r'location ~ "(\^/bokeh_plots.*)"', render_nginx())
+    assert pattern
+    # Python's \Z is what PCRE calls \z.
+    match = re.search(pattern.group(1).replace("(?<slot>", "(?P<slot>").replace(r"\z", r"\Z"), path)
+    assert (match["slot"] if match else None) == slot

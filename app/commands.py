@@ -1,6 +1,7 @@
 """The commands that operators and scripts use; `app.cli` runs them."""
 
 import json
+import logging
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -10,11 +11,11 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
-from app import accounts, health
-from app.db import migrations
+from app import accounts, health, schema
 from app.flask_config import current_config
 from app.plot_check import check
 from app.plots import discover
+from app.schema import migrations
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -25,6 +26,7 @@ plot_group = AppGroup("plot", help="The plots that the site serves.")
 
 def install(app: Flask) -> None:
     """Add the commands to an application's ``flask`` command."""
+    schema.install(app)
     for command in (user_group, database_group, plot_group, ready):
         app.cli.add_command(command)
 
@@ -128,6 +130,8 @@ def list_plots() -> None:
 @plot_group.command("check")
 def check_plots() -> None:
     """Build every plot once, with this environment's settings."""
+    # A sentence for each problem is enough; the laptop loop shows tracebacks.
+    logging.getLogger("bokeh").setLevel(logging.CRITICAL)
     _report(check(current_config().plot_settings), "every plot can be built")
 
 

@@ -1,11 +1,9 @@
-"""The database: engine, sessions and migrations. Its URL is the one setting that names it."""
+"""The database: its engine and sessions. Its URL is the one setting that names it."""
 
-import logging
 from typing import Any, cast
 
 from flask import Flask, current_app, g
-from flask_alembic import Alembic
-from sqlalchemy import create_engine, event
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from app.flask_config import config_of
@@ -17,25 +15,24 @@ class Base(DeclarativeBase):
 
 def install(app: Flask) -> None:
     """Connect the application to its database; nothing is opened before the first use."""
-    engine = create_engine(config_of(app).database_url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _configure_sqlite)
-    app.extensions["engine"] = engine
-    Alembic(app, run_mkdir=False, metadatas=Base.metadata, engines=engine)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # Parameters are login ids and password hashes, which have no place in a log.
+    made = create_engine(config_of(app).database_url, hide_parameters=True)
+    if made.dialect.name == "sqlite":
+        event.listen(made, "connect", _configure_sqlite)
+    app.extensions["engine"] = made
     app.teardown_appcontext(_close)
+
+
+def engine() -> Engine:
+    """The database of the current application."""
+    return cast("Engine", current_app.extensions["engine"])
 
 
 def session() -> Session:
     """The database session of the current request or command."""
     if "database" not in g:
-        g.database = Session(current_app.extensions["engine"])
+        g.database = Session(engine())
     return cast("Session", g.database)
-
-
-def migrations() -> Alembic:
-    """The current application's migrations."""
-    return cast("Alembic", current_app.extensions["alembic"])
 
 
 def _close(_error: BaseException | None) -> None:

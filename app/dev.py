@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import secrets
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from importlib.metadata import version
@@ -25,9 +24,8 @@ from tornado.routing import Router, RuleRouter
 from tornado.web import Application, ErrorHandler, StaticFileHandler
 from tornado.wsgi import WSGIContainer
 
-from app import accounts
+from app import accounts, schema
 from app.config import Config, ConfigError
-from app.db import migrations
 from app.factory import create_app
 from app.slot.server import Options, running
 from app.wire import PREFIX, VIEWER_HEADER
@@ -51,7 +49,8 @@ def main() -> None:
     try:
         _run(port)
     except ConfigError as error:
-        sys.exit(f"bokeh-site: {error}")
+        _log.error("%s", error)
+        autoreload.wait()
     except KeyboardInterrupt:
         _log.info("stopped")
 
@@ -74,8 +73,9 @@ def _run(port: int) -> None:
         }
     )
     site = create_app(config)
+    schema.install(site)
     with site.app_context():
-        migrations().upgrade()
+        schema.migrations().upgrade()
         if not accounts.find(_USER):
             accounts.add(_USER, kept["password"])
     asyncio.run(_serve(site, config, port, kept["password"]))

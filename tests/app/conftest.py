@@ -9,9 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from support import KEY, PASSWORD, RELEASE, RunningSlot, run_slot, sign_in
 
-from app import accounts
+from app import accounts, schema
 from app.config import Config
-from app.db import migrations
 from app.factory import create_app
 
 
@@ -43,8 +42,9 @@ def config(tmp_path: Path) -> Config:
 def site(config: Config) -> Iterator[Flask]:
     """The application, with the users alice and bob."""
     app = create_app(config)
+    schema.install(app)
     with app.app_context():
-        migrations().upgrade()
+        schema.migrations().upgrade()
         for name in ("alice", "bob"):
             accounts.add(name, PASSWORD)
     yield app

@@ -1,6 +1,6 @@
 """Migrations: they make exactly the tables that the models need."""
 
-from app.db import migrations
+from app.schema import migrations
 
 
 def test_the_migrations_make_the_models_tables(site):

@@ -10,6 +10,8 @@ from flask.testing import FlaskClient
 from support import BASE
 
 from app import slots
+from app.db import Base, engine, session
+from app.models import Login
 from app.plots import discover
 from app.session_ids import read_token
 from app.slots import Slot
@@ -111,6 +113,15 @@ def test_a_failure_is_logged_with_the_request_and_shown_without_details(
     assert request_id in caplog.text
     assert "the disk is on fire" in caplog.text
     assert "secret" not in caplog.text
+
+
+def test_a_database_error_is_logged_without_its_parameters(site: Flask, alice: FlaskClient, caplog):
+    with site.app_context():
+        login = session().query(Login).one().id
+        Base.metadata.tables["logins"].drop(engine())
+    assert alice.get("/", **BASE).status_code == 500
+    assert "no such table: logins" in caplog.text
+    assert login not in caplog.text
 
 
 def test_a_large_request_is_refused(client: FlaskClient):

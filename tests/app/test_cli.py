@@ -75,7 +75,7 @@ def test_a_missing_setting_is_one_sentence():
     result = subprocess.run(
         [sys.executable, "-m", "flask", "--app", "app.cli", "user", "list"],
         cwd=REPOSITORY,
-        env=os.environ | {"SITE_ORIGINS": "no origin"},
+        env={"PATH": os.environ["PATH"], "SITE_ORIGINS": "no origin"},
         capture_output=True,
         text=True,
         check=False,

@@ -54,14 +54,22 @@ class Inventory:
         self.environment = _project_environment()
 
     def playbook(
-        self, playbook: str, *arguments: str, environment: Mapping[str, str] | None = None
+        self, playbook: str, *arguments: str, environment: Mapping[str, str | None] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a playbook, and return how it went."""
+        """Run a playbook, and return how it went.
+
+        Args:
+            playbook: Its path.
+            *arguments: More arguments.
+            environment: Changes of the process environment; None removes a variable.
+        """
+        changed = {**self.environment, "ANSIBLE_NOCOLOR": "1", **(environment or {})}
         return subprocess.run(
             ["ansible-playbook", "-i", self.path, playbook, *arguments],
             check=False,
             cwd=REPOSITORY,
-            env={**self.environment, "ANSIBLE_NOCOLOR": "1", **(environment or {})},
+            env={name: value for name, value in changed.items() if value is not None},
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
         )
@@ -142,10 +150,14 @@ class Site:
         return self._podman("inspect", "--format", wanted, self.container).split()[0], 80
 
     @cached_property
+    def certificate(self) -> str:
+        """The site's certificate."""
+        return self.command("cat", self.variables["site_certificate_chain"]).stdout
+
+    @cached_property
     def trust(self) -> ssl.SSLContext:
         """TLS that trusts this host's certificate, and no other."""
-        chain = self.command("cat", self.variables["site_certificate_chain"], user="root").stdout
-        return ssl.create_default_context(cadata=chain)
+        return ssl.create_default_context(cadata=self.certificate)
 
     @property
     def container(self) -> str:

@@ -1,0 +1,105 @@
+"""The role certificate: a key and a chain for the site's names, made here or brought along."""
+
+import datetime as dt
+import json
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from provisioned import Inventory, Site, poll
+from visitor import SECONDS, Line
+
+testinfra_hosts = ["ansible://app"]
+
+
+def shown(site: Site) -> x509.Certificate:
+    """The certificate that the site shows to anybody."""
+    careless = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    careless.check_hostname = False
+    careless.verify_mode = ssl.CERT_NONE
+    with Line(site.address, careless, site.domain).connect() as connection:
+        return x509.load_der_x509_certificate(connection.getpeercert(binary_form=True))
+
+
+def names(certificate: x509.Certificate) -> set[str]:
+    extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    return {str(name.value) for name in extension.value}
+
+
+def test_the_site_shows_the_certificate_of_the_file(site):
+    chain = site.command("cat", site.variables["site_certificate_chain"]).stdout
+    assert shown(site) == x509.load_pem_x509_certificate(chain.encode())
+
+
+def test_the_certificate_is_for_every_name_of_the_site(site):
+    assert names(shown(site)) == set(site.variables["site_names"])
+
+
+def test_the_certificate_is_valid_for_a_while(site):
+    certificate = shown(site)
+    now = dt.datetime.now(dt.UTC)
+    assert certificate.not_valid_before_utc <= now
+    assert certificate.not_valid_after_utc > now + dt.timedelta(days=30)
+
+
+def test_only_root_reads_the_key(host, site):
+    with host.sudo():
+        key = host.file(site.variables["site_certificate_key"])
+        assert (key.user, key.group, key.mode) == ("root", "root", 0o600)
+
+
+def make_pair(folder: Path, domains: list[str]) -> x509.Certificate:
+    """Write a key and a certificate as an authority might hand them over."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "brought along")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=90))
+        .add_extension(x509.SubjectAlternativeName(map(x509.DNSName, domains)), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "chain.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "key.pem").write_bytes(private)
+    return certificate
+
+
+@pytest.fixture
+def kept_pair(site: Site) -> Iterator[None]:
+    """Key and certificate of before are back after the test."""
+    folder = str(Path(site.variables["site_certificate_key"]).parent)
+    site.command("cp", "--archive", folder, f"{folder}.kept", user="root")
+    yield
+    site.command("rm", "--recursive", folder, user="root")
+    site.command("mv", f"{folder}.kept", folder, user="root")
+    site.command("systemctl", "reload", "nginx", user="root")
+    own = x509.load_pem_x509_certificate(
+        site.command("cat", site.variables["site_certificate_chain"]).stdout.encode()
+    )
+    poll(lambda: shown(site) == own, SECONDS)
+
+
+@pytest.mark.usefixtures("kept_pair")
+def test_a_provided_certificate_takes_effect(inventory: Inventory, site: Site, tmp_path: Path):
+    """The web server shows it at once, although only the role certificate runs."""
+    brought = make_pair(tmp_path, site.variables["site_names"])
+    options = {
+        "site_certificate_kind": "provided",
+        "site_certificate_chain_file": str(tmp_path / "chain.pem"),
+        "site_certificate_key_file": str(tmp_path / "key.pem"),
+    }
+    arguments = ("--tags", "certificate", "--limit", site.name, "-e", json.dumps(options))
+    run = inventory.playbook("playbook.yml", *arguments)
+    assert run.returncode == 0, run.stdout
+    poll(lambda: shown(site) == brought, SECONDS)

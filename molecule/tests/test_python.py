@@ -1,0 +1,45 @@
+"""The role python: exactly the locked packages, in a place that the runtime user cannot change."""
+
+import json
+import re
+
+import pytest
+
+testinfra_hosts = ["ansible://app"]
+
+LOCKED = re.compile(r"^(?P<name>[\w.-]+)(?:\[.*\])?==(?P<version>\S+)(?P<marker> ;)?", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def installed(site):
+    pip = f"{site.variables['site_venv_dir']}/bin/pip"
+    listed = json.loads(site.command(pip, "list", "--format=json").stdout)
+    return {package["name"].lower().replace("_", "-"): package["version"] for package in listed}
+
+
+def test_the_locked_versions_are_installed_and_no_others(site, installed):
+    lines = list(LOCKED.finditer(site.variables["site_lock"]))
+    everywhere = {line["name"] for line in lines if not line["marker"]}
+    assert "bokeh" in everywhere
+    assert everywhere <= set(installed)
+    brought_by_venv = {"pip", "setuptools"}
+    locked = {(line["name"], line["version"]) for line in lines}
+    assert {item for item in installed.items() if item[0] not in brought_by_venv} <= locked
+
+
+def test_the_packages_fit_together(site):
+    site.command(f"{site.variables['site_venv_dir']}/bin/pip", "check")
+
+
+def test_the_lock_that_was_installed_is_kept_beside_it(site):
+    kept = site.command("cat", f"{site.variables['site_venv_dir']}/requirements.txt").stdout
+    assert kept.strip() == site.variables["site_lock"].strip()
+
+
+@pytest.mark.parametrize("user", ["site_app_user", "site_web_user"])
+def test_the_runtime_users_cannot_change_the_code(site, user):
+    command = ("find", site.variables["site_lib_dir"], "-not", "-type", "l", "-writable")
+    assert site.command(*command, user=site.variables[user]).stdout == ""
+    # The same question about their own sockets finds one: they were not just kept from looking.
+    sockets = ("find", site.variables["site_run_dir"], "-name", "*.sock", "-writable")
+    assert site.command(*sockets, user=site.variables[user]).stdout

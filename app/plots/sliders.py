@@ -33,7 +33,7 @@ def wave() -> list[float]:
 # (https://github.com/bokeh/bokeh/issues/15347).
 source = ColumnDataSource(data={"x": XS, "y": wave()}, name="wave")
 
-heading = Title(text=title.value)
+heading = Title(text=title.value, name="heading")
 plot = figure(
     title=heading,
     height=400,

@@ -185,7 +185,8 @@ class Site:
         become = ("sudo", "--user", user, "--") if user else ()
         config = f"{self.environment['STATE']}/ssh/config"
         return subprocess.run(
-            ["ssh", "-F", config, self.name, shlex.join((*become, *command))],
+            # From a directory that every user may enter.
+            ["ssh", "-F", config, self.name, f"cd / && {shlex.join((*become, *command))}"],
             check=False,
             input=text,
             capture_output=True,

@@ -3,19 +3,17 @@
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, Request, Response, expect
+from browsing import VIEWER, Complaints, sign_in
+from playwright.sync_api import Page, expect
 from provisioned import Inventory, Site
 
 # Debian's own Chromium; without these switches it calls home at every start.
 CHROMIUM = "/usr/bin/chromium"
 SWITCHES = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-VIEWER = "e2e-viewer"
 
 
 @pytest.fixture(scope="session")
@@ -62,49 +60,12 @@ def browser_context_args(browser_context_args: dict[str, Any], site: Site) -> di
     return {**browser_context_args, "base_url": site.origin, "ignore_https_errors": True}
 
 
-@dataclass
-class Complaints:
-    """What a browser had to complain about on the pages it was shown."""
-
-    site: Site
-    seen: list[str] = field(default_factory=list)
-
-    def listen(self, page: Page) -> None:
-        """Hear a page's complaints."""
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.seen.append(f"error: {error}"))
-        page.on("requestfailed", lambda request: self.seen.append(f"failed: {request.url}"))
-        page.on("request", self._request)
-        page.on("response", self._response)
-
-    def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self.seen.append(f"console: {message.text}")
-
-    def _request(self, request: Request) -> None:
-        url = urlsplit(request.url)
-        if url.scheme != "data" and url.netloc != self.site.netloc:
-            self.seen.append(f"foreign: {request.url}")
-
-    def _response(self, response: Response) -> None:
-        if response.status >= 400:
-            self.seen.append(f"{response.status}: {response.url}")
-
-
 @pytest.fixture
 def complaints(page: Page, site: Site) -> Complaints:
     """What the page complains about."""
     complaints = Complaints(site)
     complaints.listen(page)
     return complaints
-
-
-def sign_in(page: Page, password: str, at: str = "/") -> None:
-    """Sign in as `VIEWER` through the form, on the way to a page."""
-    page.goto(at)
-    page.get_by_label("Name").fill(VIEWER)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Complaints, sign_in
+from browsing import Complaints, sign_in
 from playwright.sync_api import Locator, Page, expect
 from provisioned import Site
 

@@ -1,0 +1,46 @@
+"""What the browser tests do over and over: signing in, and listening for complaints."""
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from playwright.sync_api import ConsoleMessage, Page, Request, Response
+from provisioned import Site
+
+VIEWER = "e2e-viewer"
+
+
+@dataclass
+class Complaints:
+    """What a browser had to complain about on the pages it was shown."""
+
+    site: Site
+    seen: list[str] = field(default_factory=list)
+
+    def listen(self, page: Page) -> None:
+        """Hear a page's complaints."""
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.seen.append(f"error: {error}"))
+        page.on("requestfailed", lambda request: self.seen.append(f"failed: {request.url}"))
+        page.on("request", self._request)
+        page.on("response", self._response)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.seen.append(f"console: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        url = urlsplit(request.url)
+        if url.scheme != "data" and url.netloc != self.site.netloc:
+            self.seen.append(f"foreign: {request.url}")
+
+    def _response(self, response: Response) -> None:
+        if response.status >= 400:
+            self.seen.append(f"{response.status}: {response.url}")
+
+
+def sign_in(page: Page, password: str, at: str = "/") -> None:
+    """Sign in as `VIEWER` through the form, on the way to a page."""
+    page.goto(at)
+    page.get_by_label("Name").fill(VIEWER)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()

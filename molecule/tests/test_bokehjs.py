@@ -70,20 +70,24 @@ def test_scripts_may_be_kept_for_ever(nobody, scripts):
         assert nobody.get(url).headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
-def test_scripts_travel_compressed(site, nobody, scripts):
+def test_scripts_travel_compressed(host, site, nobody, scripts):
+    # Ubuntu 22.04 packages no module for nginx that serves the .br files.
+    best = "gzip" if host.system_info.codename == "jammy" else "br"
     for url in scripts:
         plain = nobody.get(url)
         zipped = nobody.get(url, Accept_Encoding="gzip")
-        brotli = nobody.get(url, Accept_Encoding="gzip, deflate, br")
+        modern = nobody.get(url, Accept_Encoding="gzip, deflate, br")
         assert zipped.headers["Content-Encoding"] == "gzip"
         assert gzip.decompress(zipped.body) == plain.body
-        assert brotli.headers["Content-Encoding"] == "br"
-        assert len(brotli.body) < len(zipped.body) < len(plain.body) / 2
-        assert "Accept-Encoding" in brotli.headers["Vary"]
+        assert modern.headers["Content-Encoding"] == best
+        assert len(zipped.body) < len(plain.body) / 2
+        assert "Accept-Encoding" in modern.headers["Vary"]
         file = f"{site.variables['bokehjs_static_dir']}{url.removeprefix('/static/bokeh')}.br"
         unpacked = site.command("sh", "-c", f"brotli -dc {file} | sha256sum").stdout.split()[0]
         assert unpacked == hashlib.sha256(plain.body).hexdigest()
-        assert int(site.command("stat", "--format=%s", file).stdout) == len(brotli.body)
+        size = int(site.command("stat", "--format=%s", file).stdout)
+        assert size < len(zipped.body)
+        assert best == "gzip" or size == len(modern.body)
 
 
 def test_pages_own_files_may_be_kept_for_ever_too(site, nobody, alice):

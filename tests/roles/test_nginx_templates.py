@@ -64,6 +64,7 @@ def test_old_versions_get_nothing_they_do_not_know(release: str, known: bool) ->
     text = render_nginx(release)
     assert ("brotli_static on;" in text) is known
     assert ("ssl_reject_handshake on;" in text) is known
+    assert ('if ($ssl_server_name !~* "^(plots\\.test)\\z")' in text) is not known
     assert ("http2_max_field_size" in text) is not known
     facts = {"ansible_facts": {"distribution_release": release}}
     packages = evaluate("{{ __nginx_packages }}", {**load("roles/nginx/vars/main.yml"), **facts})
@@ -74,6 +75,7 @@ def test_old_versions_get_nothing_they_do_not_know(release: str, known: bool) ->
 def test_strangers_get_a_handshake_where_browsers_send_no_name(names: tuple[str, ...]) -> None:
     text = render_nginx(names=names)
     assert "ssl_reject_handshake" not in text
+    assert "$ssl_server_name" not in text
     assert "return 421;" in text
     assert f"server_name {' '.join(names)};" in text
 

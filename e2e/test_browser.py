@@ -108,6 +108,8 @@ def test_the_bars_follow_the_number_of_days(viewer: Page, screenshots: Path):
 def test_signing_in_leads_back_and_signing_out_leads_away(page: Page, password: str, site: Site):
     sign_in(page, password, at="/bars")
     expect(page).to_have_url(f"{site.origin}/bars")
+    # Leaving earlier would abort what the page still loads.
+    wait_until(page, lambda: bool(column(page, "bugs", "day")))
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.goto("/bars")

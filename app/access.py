@@ -10,14 +10,16 @@ from urllib.parse import parse_qsl, urlsplit
 from flask import Blueprint, Flask, Response, request
 
 from app.auth import current_login, public
+from app.config import SLOT
 from app.flask_config import current_config
 from app.models import Login
+from app.plots import NAME
 from app.session_ids import InvalidTokenError, read_token, token_of_protocols
 from app.slots import named
 from app.wire import PREFIX, VIEWER_HEADER
 
 bp = Blueprint("access", __name__)
-_WEBSOCKET = re.compile(rf"{PREFIX}/(?P<slot>[a-z0-9-]+)/(?P<plot>[a-z][a-z0-9_]*)/ws")
+_WEBSOCKET = re.compile(rf"{PREFIX}/(?P<slot>{SLOT.pattern})/(?P<plot>{NAME.pattern})/ws")
 # Where Bokeh itself would look for an id or a token outside the protocol header.
 _QUERY_NAMES = {"bokeh-session-id", "bokeh-token"}
 

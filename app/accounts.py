@@ -41,6 +41,12 @@ def add(name: str, password: str) -> User:
     return user
 
 
+def remove(name: str) -> None:
+    """Delete a user, if there is one of that name, with all of the user's logins."""
+    session().execute(delete(User).where(User.name == name))
+    session().commit()
+
+
 def find(name: str) -> User | None:
     """The user of that name, active or not."""
     return session().scalar(select(User).where(User.name == name))

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -15,7 +16,9 @@ from app import accounts, health, schema
 from app.flask_config import current_config
 from app.plot_check import check
 from app.plots import discover
+from app.probe import ProbeError
 from app.schema import migrations
+from app.smoke import Gate, try_out
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -27,7 +30,7 @@ plot_group = AppGroup("plot", help="The plots that the site serves.")
 def install(app: Flask) -> None:
     """Add the commands to an application's ``flask`` command."""
     schema.install(app)
-    for command in (user_group, database_group, plot_group, ready):
+    for command in (user_group, database_group, plot_group, ready, smoke):
         app.cli.add_command(command)
 
 
@@ -140,6 +143,18 @@ def check_plots() -> None:
 def ready() -> None:
     """Open a real session of every plot in every slot."""
     _report(health.problems(), "every plot opens in every slot")
+
+
+@click.command("smoke")
+@with_appcontext
+def smoke() -> None:
+    """Use every plot through nginx, as a viewer does, before any viewer gets this release."""
+    gate = Gate.from_environment(os.environ)
+    try:
+        for line in try_out(gate, current_config().origins[0]):
+            click.echo(line)
+    except ProbeError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _report(problems: list[str], success: str) -> None:

@@ -44,7 +44,7 @@ class SlotConfig:
         Raises:
             ConfigError: Naming every variable that is missing or wrong.
         """
-        return cls(**_read(environ, _SLOT_VARIABLES))
+        return cls(**read_variables(environ, _SLOT_VARIABLES))
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Config(SlotConfig):
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Config":
         """Read the ``SITE_*`` variables; raises as `SlotConfig.from_environment` does."""
-        return cls(**_read(environ, {**_SLOT_VARIABLES, **_SITE_VARIABLES}))
+        return cls(**read_variables(environ, {**_SLOT_VARIABLES, **_SITE_VARIABLES}))
 
     @property
     def login_seconds(self) -> int:
@@ -87,7 +87,9 @@ def _key(text: str) -> str:
     return text
 
 
-def _matching(pattern: str | re.Pattern[str], what: str) -> Callable[[str], str]:
+def matching(pattern: str | re.Pattern[str], what: str) -> Callable[[str], str]:
+    """Make a parser of texts that match a pattern as a whole; ``what`` names what else to set."""
+
     def parse(text: str) -> str:
         if not re.fullmatch(pattern, text):
             raise ValueError(f"{what}, not {text!r}")
@@ -108,6 +110,24 @@ def _origin(text: str) -> str:
     return text
 
 
+def full_path(text: str) -> Path:
+    """Parse a path that starts at the root.
+
+    Raises:
+        ValueError: Naming what to set, if it is none.
+    """
+    return Path(matching("/.*", "a full path")(text))
+
+
+def a_number(text: str) -> int:
+    """Parse a whole number of at least 1.
+
+    Raises:
+        ValueError: Naming what to set, if it is none.
+    """
+    return int(matching("[1-9][0-9]{0,8}", "a whole number greater than 0")(text))
+
+
 def _hours(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]+)?", text) or float(text) <= 0:
         raise ValueError(f"a number of hours greater than 0, not {text!r}")
@@ -126,24 +146,36 @@ def _plot_settings(text: str) -> dict[str, dict[str, Any]]:
 
 
 # Field: the variable's name, its parser, and its text where it is not set.
-_Variables = dict[str, tuple[str, Callable[[str], Any], str]]
+Variables = dict[str, tuple[str, Callable[[str], Any], str]]
 
-_SLOT_VARIABLES: _Variables = {
+_SLOT_VARIABLES: Variables = {
     "bokeh_secret_key": ("SITE_BOKEH_SECRET_KEY", lambda text: _key(text).encode(), ""),
     "origins": ("SITE_ORIGINS", _listed(_origin), ""),
-    "release": ("SITE_RELEASE", _matching(RELEASE, "12 hexadecimal digits"), ""),
+    "release": ("SITE_RELEASE", matching(RELEASE, "12 hexadecimal digits"), ""),
     "plot_settings": ("SITE_PLOT_SETTINGS", _plot_settings, "{}"),
 }
-_SITE_VARIABLES: _Variables = {
+_SITE_VARIABLES: Variables = {
     "secret_key": ("SITE_SECRET_KEY", _key, ""),
-    "database_url": ("SITE_DATABASE_URL", _matching(r"\w.*://.*", "a database URL"), ""),
-    "slots": ("SITE_SLOTS", _listed(_matching(SLOT, "slot names")), ""),
-    "run_dir": ("SITE_RUN_DIR", lambda text: Path(_matching("/.*", "a full path")(text)), ""),
+    "database_url": ("SITE_DATABASE_URL", matching(r"\w.*://.*", "a database URL"), ""),
+    "slots": ("SITE_SLOTS", _listed(matching(SLOT, "slot names")), ""),
+    "run_dir": ("SITE_RUN_DIR", full_path, ""),
     "login_hours": ("SITE_LOGIN_HOURS", _hours, "12"),
 }
 
 
-def _read(environ: Mapping[str, str], variables: _Variables) -> dict[str, Any]:
+def read_variables(environ: Mapping[str, str], variables: Variables) -> dict[str, Any]:
+    """Parse variables of the environment.
+
+    Args:
+        environ: The environment.
+        variables: Each field's variable, parser, and text where it is not set.
+
+    Returns:
+        The values by field.
+
+    Raises:
+        ConfigError: Naming every variable that is missing or wrong.
+    """
     values, problems = {}, []
     for field, (name, parse, default) in variables.items():
         try:

@@ -3,7 +3,6 @@
 import http.client
 import json
 import random
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from werkzeug.exceptions import ServiceUnavailable
 
 from app.flask_config import current_config
+from app.unix_http import UnixConnection
 from app.wire import slot_path
 
 _PATIENCE = 2.0  # seconds; a slot that is slower than this is no place for a new visit
@@ -34,7 +34,7 @@ class Slot:
         Raises:
             OSError: If it does not answer in time.
         """
-        connection = UnixConnection(self.socket)
+        connection = UnixConnection(self.socket, _PATIENCE)
         try:
             connection.request("GET", f"{slot_path(self.name)}/-/healthz")
             health: dict[str, Any] = json.load(connection.getresponse())
@@ -78,21 +78,3 @@ def choose(plot: str) -> tuple[Slot, list[str]]:
         if health["status"] == "ok" and state and not state["error"]:
             return slot, state["components"]
     raise ServiceUnavailable
-
-
-class UnixConnection(http.client.HTTPConnection):
-    """An HTTP connection over a unix socket.
-
-    Args:
-        path: The socket.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=_PATIENCE)
-        self.path = path
-
-    def connect(self) -> None:
-        """Connect to the socket."""
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self.path))

@@ -1,6 +1,7 @@
 """A wrong input stops the playbook with one sentence, before anything is touched."""
 
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "misspelt": ({"site_domian": "a.test"}, "site_domian is not an option of this site"),
     "port": ({"site_https_port": "https"}, "site_https_port is https"),
     "slots": ({"site_slots": 0}, "site_slots is 0"),
+    "slot-memory": ({"site_slot_memory_max": "1 GB"}, "site_slot_memory_max is 1 GB"),
+    "drain-hours": ({"site_drain_hours": "long"}, "site_drain_hours is long"),
+    "deployments-kept": ({"site_deployments_kept": 0}, "site_deployments_kept is 0"),
     "plot-settings": ({"site_plot_settings": ["bars"]}, "site_plot_settings is not a mapping"),
     "login-hours": ({"site_login_hours": "long"}, "site_login_hours is long"),
     "admin": ({"site_admin_user": "the admin"}, "site_admin_user is the admin"),
@@ -69,6 +73,9 @@ def mistaken(tmp_path_factory: pytest.TempPathFactory, password_file: Path) -> R
         "site_domain_aliases": ["www.plots.test", "192.0.2.1", "2001:db8::1"],
         "site_https_port": 8443,
         "site_slots": 4,
+        "site_slot_memory_max": 256,
+        "site_drain_hours": 0.5,
+        "site_deployments_kept": 1,
         "site_plot_settings": {"bars": {"maximum_days": 60}},
         "site_login_hours": 8,
         "site_admin_user": "first.admin",
@@ -135,6 +142,20 @@ def test_checkout_without_history(environment: Environment, tmp_path: Path) -> N
     run = environment.run(playbook=playbook)
     assert (run.changed, run.unreachable) == (0, 0)
     assert "run the playbook from a git checkout of the site" in run.messages["plots1"][-1]
+
+
+def test_release_that_is_not_there(environment: Environment) -> None:
+    sentence = environment.run("-e", "app_release=0123456789ab").sentence
+    assert "has no 0123456789ab with an app/requirements.txt to deploy" in sentence
+    assert "git fetch" in sentence
+
+
+@pytest.mark.parametrize("revision", ["HEAD", "HEAD:app"])
+def test_release_of_any_revision(environment: Environment, revision: str) -> None:
+    named = subprocess.run(
+        ["git", "rev-parse", revision], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.strip()
+    assert environment.run("-e", f"app_release={named[:12]}").messages == {}
 
 
 def test_right_options_get_as_far_as_the_hosts(environment: Environment) -> None:

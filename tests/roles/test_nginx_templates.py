@@ -16,7 +16,9 @@ def render_nginx(
         "nginx_server_names": list(names),
         "nginx_certificate_chain": "/chain.pem",
         "nginx_certificate_key": "/key.pem",
-        "nginx_application_socket": "/run/site/application.sock",
+        "nginx_application_socket": "/opt/site/serving.sock",
+        "nginx_candidate_socket": "/opt/site/candidate.sock",
+        "nginx_gate_socket": "/run/site/gate.sock",
         "nginx_slot_socket_dir": "/run/site",
         "nginx_slot_pattern": site["site_slot_pattern"],
         "nginx_plot_pattern": site["site_plot_pattern"],
@@ -103,12 +105,20 @@ def test_every_location_with_headers_of_its_own_asks_for_https_too() -> None:
 
 def test_every_way_to_a_program_overwrites_what_a_client_says_of_itself() -> None:
     passing = [text for text in locations(render_nginx()) if "proxy_pass" in text]
-    assert len(passing) == 4
+    assert len(passing) == 4 * 2  # for visitors, and for the one who tries a deployment out
     for text in passing:
         assert re.search(r'proxy_set_header X-Site-Viewer (""|\$viewer);', text)
         assert re.search(r'proxy_set_header X-Original-URI (""|\$request_uri);', text)
         assert "proxy_set_header X-Forwarded-For $remote_addr;" in text
         assert "proxy_hide_header X-Site-Viewer;" in text
+
+
+def test_what_is_tried_out_is_served_as_to_visitors() -> None:
+    servers = re.findall(r"^    server \{\n.*?^    \}$", render_nginx(), re.MULTILINE | re.DOTALL)
+    public, gate = servers[-2:]
+    assert "listen unix:/run/site/gate.sock ssl http2;" in gate
+    gate = gate.replace("unix:/run/site/gate.sock", "443").replace("candidate", "application")
+    assert gate == public.replace("        listen [::]:443 ssl http2;\n", "")
 
 
 def test_nothing_that_may_hold_a_token_is_logged() -> None:

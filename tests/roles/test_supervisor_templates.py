@@ -1,4 +1,4 @@
-"""A program's file says to Supervisor exactly what the list of programs says."""
+"""The programs' file says to Supervisor exactly what the list of programs says."""
 
 import configparser
 import re
@@ -19,8 +19,9 @@ PROGRAM: dict[str, Any] = {
 
 
 def render_program(**changes: Any) -> configparser.SectionProxy:
-    """Render a program's file, and read it the way Supervisor's own reader does."""
-    text = render("supervisor", "program.conf.j2", __supervisor_program={**PROGRAM, **changes})
+    """Render the programs' file, and read it the way Supervisor's own reader does."""
+    programs = [{**PROGRAM, "name": "before"}, {**PROGRAM, **changes}]
+    text = render("supervisor", "programs.conf.j2", supervisor_programs=programs)
     parser = configparser.RawConfigParser(inline_comment_prefixes=(";", "#"))
     parser.read_string(text)
     return parser["program:thing"]
@@ -74,10 +75,18 @@ def test_a_program_without_a_number_of_processes_is_one() -> None:
 
 def test_processes_have_numbers_and_logs_of_their_own() -> None:
     section = render_program(processes=3)
-    assert section["numprocs"] == "3"
+    assert (section["numprocs"], section["numprocs_start"]) == ("3", "0")
     assert section["process_name"] == "%(program_name)s_%(process_num)d"
     assert section["stdout_logfile"] == "/var/log/supervisor/%(program_name)s_%(process_num)d.log"
     assert section["command"] == PROGRAM["command"]
+
+
+def test_programs_start_and_start_again_unless_told_otherwise() -> None:
+    section = render_program()
+    assert (section["autostart"], section["autorestart"]) == ("true", "true")
+    section = render_program(start=False, restart="unexpected", processes=2, first_process=4)
+    assert (section["autostart"], section["autorestart"]) == ("false", "unexpected")
+    assert section["numprocs_start"] == "4"
 
 
 def test_supervisord_is_given_the_time_that_all_programs_need_to_stop() -> None:

@@ -1,0 +1,27 @@
+"""The last lines of a deployment's logs, for the one who has to find out why it does not work."""
+
+from app.deployments.host import Host
+from app.deployments.records import records
+
+_LINES = 20
+# Shorter values are no secrets, and would black out half the log.
+_SECRET_LENGTH = 20
+
+
+def last_words(host: Host) -> str:
+    """The last lines of each log of this deployment, without any of its secrets."""
+    secrets = [
+        value
+        for record in records(host)
+        for name, value in record.settings.items()
+        if name.endswith("_KEY") and len(value) >= _SECRET_LENGTH
+    ]
+    told = []
+    for path in sorted(host.log_dir.glob(f"*-{host.deployment}*.log")):
+        lines = path.read_text(errors="replace").splitlines()[-_LINES:]
+        if lines:
+            told.append("\n".join([f"The last lines of {path}:", *lines]))
+    text = "\n".join(told) or "Its programs have logged nothing."
+    for secret in secrets:
+        text = text.replace(secret, "(secret)")
+    return text

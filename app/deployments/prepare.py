@@ -1,0 +1,97 @@
+"""Starting a deployment beside the one that serves, and trying it out before anybody gets it."""
+
+import http.client
+import subprocess
+import time
+
+from app.deployments.host import DeploymentError, Host
+from app.deployments.retire import RESUME, retire
+from app.deployments.statuses import drains
+from app.deployments.supervisor import Supervisor
+from app.unix_http import UnixConnection
+
+_START_SECONDS = 60.0
+_LOOK_SECONDS = 0.3
+_ANSWER_SECONDS = 30.0
+
+
+def prepare(host: Host, supervisor: Supervisor) -> bool:
+    """Have this deployment run, and prove that it does what a viewer wants.
+
+    One that drains resumes. What an interrupted run was trying out is given up.
+
+    Args:
+        host: The host.
+        supervisor: Its supervisord.
+
+    Returns:
+        Whether anything had to be started.
+
+    Raises:
+        DeploymentError: If it does not come up, or a synthetic viewer finds it wanting. It is taken
+            out of service again, unless it is the one that serves.
+    """
+    serves = host.serving == host.deployment
+    if host.candidate not in (None, host.serving, host.deployment):
+        retire(host, supervisor, str(host.candidate))
+    try:
+        started = _run(host, supervisor)
+        _wait_until_ready(host, supervisor)
+        if not serves:
+            host.point(host.candidate_link, host.deployment)
+            _try_out(host)
+    except DeploymentError:
+        if not serves:
+            retire(host, supervisor, host.deployment)
+            host.candidate_link.unlink(missing_ok=True)
+        raise
+    return started
+
+
+def _run(host: Host, supervisor: Supervisor) -> bool:
+    before = {process.name for process in supervisor.processes(host.deployment) if process.alive}
+    supervisor.load(host.deployment, host.definitions_of(host.deployment))
+    for process in supervisor.processes(host.deployment):
+        if process.alive and drains(host, process):
+            supervisor.signal(process, RESUME)
+        elif not process.alive and process.number < host.slots:  # the steward starts the spares
+            supervisor.start(process)
+    after = {process.name for process in supervisor.processes(host.deployment) if process.alive}
+    return after != before
+
+
+def _wait_until_ready(host: Host, supervisor: Supervisor) -> None:
+    """Wait until the website says that every plot opens in every slot."""
+    ends = time.monotonic() + _START_SECONDS
+    while problem := _problem(host):
+        given_up = [
+            process.name
+            for process in supervisor.processes(host.deployment)
+            if process.state == "FATAL"
+        ]
+        if given_up:
+            raise DeploymentError(f"{', '.join(sorted(given_up))} does not run")
+        if time.monotonic() > ends:
+            raise DeploymentError(f"the programs run but are not ready: {problem}")
+        time.sleep(_LOOK_SECONDS)
+
+
+def _problem(host: Host) -> str:
+    connection = UnixConnection(host.socket_of(host.deployment), _ANSWER_SECONDS)
+    try:
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
+        body = answer.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        return f"the website does not answer ({error})"
+    finally:
+        connection.close()
+    return "" if answer.status == http.HTTPStatus.OK else body.strip()
+
+
+def _try_out(host: Host) -> None:
+    """Let a synthetic viewer go the whole way, through nginx, as the application's own user."""
+    command = [str(host.command), "--deployment", host.deployment, "smoke"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        raise DeploymentError((done.stderr or done.stdout).strip().removeprefix("Error: "))

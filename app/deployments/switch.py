@@ -1,0 +1,35 @@
+"""Sending new visitors to a deployment."""
+
+import os
+import time
+
+from app.deployments.host import Host
+from app.deployments.records import records
+from app.deployments.retire import retire
+from app.deployments.supervisor import Supervisor
+
+# A request that nginx took to the website before is answered in this time.
+_SETTLE_SECONDS = 3.0
+
+
+def switch(host: Host, supervisor: Supervisor) -> bool:
+    """Let this deployment, which was prepared, serve, and retire all others.
+
+    Args:
+        host: The host.
+        supervisor: Its supervisord.
+
+    Returns:
+        Whether anything had to be done.
+    """
+    switched = host.serving != host.deployment
+    if switched:
+        host.point(host.serving_link, host.deployment)
+        os.utime(host.records_dir / host.deployment)
+        host.candidate_link.unlink(missing_ok=True)
+        time.sleep(_SETTLE_SECONDS)
+    others = {record.deployment for record in records(host)}
+    others |= {process.deployment for process in supervisor.processes()}
+    for other in others - {host.deployment}:
+        retire(host, supervisor, other)
+    return switched

@@ -54,7 +54,8 @@ class Config(SlotConfig):
     Attributes:
         secret_key: Signs Flask's session cookies.
         database_url: SQLAlchemy URL of the users and logins.
-        slots: Names of the slots that take new sessions.
+        slots: Names of the slots that may take new sessions, with the spares that may not run.
+        slot_count: How many slots are wanted.
         run_dir: Directory of the slots' unix sockets.
         login_hours: Life of a login, in hours.
     """
@@ -62,6 +63,7 @@ class Config(SlotConfig):
     secret_key: str
     database_url: str
     slots: tuple[str, ...]
+    slot_count: int
     run_dir: Path
     login_hours: float
 
@@ -114,6 +116,12 @@ def _hours(text: str) -> float:
     return float(text)
 
 
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", text):
+        raise ValueError(f"a whole number of at least 1, not {text!r}")
+    return int(text)
+
+
 def _plot_settings(text: str) -> dict[str, dict[str, Any]]:
     wanted = 'a JSON object such as {"bars": {"maximum_days": 60}}'
     try:
@@ -138,6 +146,7 @@ _SITE_VARIABLES: _Variables = {
     "secret_key": ("SITE_SECRET_KEY", _key, ""),
     "database_url": ("SITE_DATABASE_URL", _matching(r"\w.*://.*", "a database URL"), ""),
     "slots": ("SITE_SLOTS", _listed(_matching(SLOT, "slot names")), ""),
+    "slot_count": ("SITE_SLOT_COUNT", _count, ""),
     "run_dir": ("SITE_RUN_DIR", lambda text: Path(_matching("/.*", "a full path")(text)), ""),
     "login_hours": ("SITE_LOGIN_HOURS", _hours, "12"),
 }

@@ -141,8 +141,8 @@ def check_plots() -> None:
 @click.command("ready")
 @with_appcontext
 def ready() -> None:
-    """Open a real session of every plot in every slot."""
-    _report(health.problems(), "every plot opens in every slot")
+    """Open a real session of every plot in every slot that takes visits."""
+    _report(health.problems(), "every plot opens in every slot that takes visits")
 
 
 @click.command("smoke")

@@ -54,7 +54,8 @@ class Config(SlotConfig):
     Attributes:
         secret_key: Signs Flask's session cookies.
         database_url: SQLAlchemy URL of the users and logins.
-        slots: Names of the slots that take new sessions.
+        slots: Names of the slots that may take new sessions, with the spares that may not run.
+        slot_count: How many slots are wanted.
         run_dir: Directory of the slots' unix sockets.
         login_hours: Life of a login, in hours.
     """
@@ -62,6 +63,7 @@ class Config(SlotConfig):
     secret_key: str
     database_url: str
     slots: tuple[str, ...]
+    slot_count: int
     run_dir: Path
     login_hours: float
 
@@ -158,6 +160,7 @@ _SITE_VARIABLES: Variables = {
     "secret_key": ("SITE_SECRET_KEY", _key, ""),
     "database_url": ("SITE_DATABASE_URL", matching(r"\w.*://.*", "a database URL"), ""),
     "slots": ("SITE_SLOTS", _listed(matching(SLOT, "slot names")), ""),
+    "slot_count": ("SITE_SLOT_COUNT", a_number, ""),
     "run_dir": ("SITE_RUN_DIR", full_path, ""),
     "login_hours": ("SITE_LOGIN_HOURS", _hours, "12"),
 }

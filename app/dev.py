@@ -27,7 +27,9 @@ from tornado.wsgi import WSGIContainer
 from app import accounts, schema
 from app.config import Config, ConfigError
 from app.factory import create_app
-from app.slot.server import Options, running
+from app.slot.life import Life
+from app.slot.options import Options
+from app.slot.server import running
 from app.wire import PREFIX, VIEWER_HEADER
 
 _log = logging.getLogger(__name__)
@@ -66,6 +68,7 @@ def _run(port: int) -> None:
             "SITE_DATABASE_URL": f"sqlite:///{_STATE / 'site.db'}",
             "SITE_ORIGINS": f"http://localhost:{port},http://127.0.0.1:{port}",
             "SITE_SLOTS": _SLOT,
+            "SITE_SLOT_COUNT": "1",
             "SITE_RUN_DIR": str(_STATE),
             "SITE_RELEASE": _RELEASE,
             "SITE_LOGIN_HOURS": "168",
@@ -83,7 +86,7 @@ def _run(port: int) -> None:
 
 async def _serve(site: Flask, config: Config, port: int, password: str) -> None:
     options = Options(_SLOT, _STATE / f"{_SLOT}.sock")
-    with running(options, config) as state:
+    with running(options, config, Life(options.rules())) as state:
         slot = state.tornado
         if slot is None:
             raise RuntimeError("the slot has no application")
@@ -113,7 +116,7 @@ def _front(site: Flask, slot: Application) -> RuleRouter:
             (rf"/static/app/{_RELEASE}/(.*)", StaticFileHandler, {"path": _PACKAGE / "static"}),
         ]
     )
-    # In threads, since a page of the site asks the slot, which runs on this very loop.
+    # In threads, since /readyz opens sessions in the slot, which runs on this very loop.
     pages = WSGIContainer(site, ThreadPoolExecutor())
     return RuleRouter(
         [

@@ -6,6 +6,7 @@ from flask import Flask, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
+from app.choice import PlotFailedError, SiteFullError
 from app.headers import request_id
 
 _log = logging.getLogger(__name__)
@@ -20,10 +21,17 @@ _SENTENCES = {
     500: "Something failed here. The log tells what, under the id below.",
     503: "The site is busy or starting. Try again in a moment.",
 }
-_STALE_FORM = (
-    "This form is out of date, or cookies are switched off. Go back, reload and try again."
-)
 RETRY_SECONDS = 5
+# What says more than its code does.
+_OWN_SENTENCES: dict[type[HTTPException], str] = {
+    CSRFError: (
+        "This form is out of date, or cookies are switched off. Go back, reload and try again."
+    ),
+    SiteFullError: (
+        f"All places are taken. This page tries again by itself, every {RETRY_SECONDS} seconds."
+    ),
+    PlotFailedError: "This plot is broken, and trying again will not help. The log tells why.",
+}
 
 
 def install(app: Flask) -> None:
@@ -34,9 +42,11 @@ def install(app: Flask) -> None:
 
 def _page(error: HTTPException) -> tuple[str, int, dict[str, str]]:
     code = error.code or 500
-    sentence = _STALE_FORM if isinstance(error, CSRFError) else _SENTENCES.get(code, error.name)
+    sentence = _OWN_SENTENCES.get(type(error)) or _SENTENCES.get(code, error.name)
     headers = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, ServiceUnavailable) else {}
-    return render_template("error.html", sentence=sentence, code=code), code, headers
+    retry_seconds = RETRY_SECONDS if isinstance(error, SiteFullError) else None
+    page = render_template("error.html", sentence=sentence, code=code, retry_seconds=retry_seconds)
+    return page, code, headers
 
 
 def _unexpected(error: Exception) -> tuple[str, int, dict[str, str]]:

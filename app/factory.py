@@ -2,7 +2,19 @@
 
 from flask import Flask
 
-from app import access, assets, auth, csrf, db, errors, flask_config, headers, health, views
+from app import (
+    access,
+    assets,
+    auth,
+    choice,
+    csrf,
+    db,
+    errors,
+    flask_config,
+    headers,
+    health,
+    views,
+)
 from app.config import Config, ConfigError
 from app.plots import discover
 
@@ -24,7 +36,7 @@ def create_app(config: Config) -> Flask:
     """
     app = Flask(__name__, static_folder=None)
     flask_config.install(app, config)
-    for part in (db, headers, csrf, errors, auth, access, health, assets, views):
+    for part in (db, headers, csrf, errors, auth, access, health, assets, choice, views):
         part.install(app)
     _refuse_collisions(app)
     return app

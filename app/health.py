@@ -26,23 +26,27 @@ def alive() -> dict[str, str]:
 @bp.get("/readyz")
 @public  # nginx lets only the host itself ask: each answer opens sessions.
 def ready() -> tuple[dict[str, object], int]:
-    """Say whether every plot opens in every slot."""
+    """Say whether enough slots take visits, and every plot opens in each."""
     failed = problems()
     return {"status": "failed" if failed else "ok", "problems": failed}, 503 if failed else 200
 
 
 def problems() -> list[str]:
-    """Open a real session of every plot in every slot.
+    """Count the slots that take visits, and open a real session of every plot in each of them.
 
     Returns:
-        A sentence for each that did not open.
+        A sentence for too few slots, and for each plot that did not open.
     """
-    key = current_config().bokeh_secret_key
+    config = current_config()
+    taking, away = slots.survey()
     found = []
-    for slot in slots.configured():
+    if len(taking) < config.slot_count:
+        counted = f"{len(taking)} of {config.slot_count} slots take visits"
+        found.append(f"{counted}: {', '.join(away)}")
+    for slot in taking:
         for plot in discover():
             try:
-                open_document(slot, plot, key)
+                open_document(slot, plot, config.bokeh_secret_key)
             except ProbeError as error:
                 found.append(str(error))
     return found

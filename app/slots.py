@@ -1,19 +1,20 @@
-"""The Bokeh slots as the site sees them: unix sockets that tell how they are."""
+"""The Bokeh slots as the site sees them: each tells how it is in a file beside its unix socket."""
 
-import http.client
 import json
-import random
+import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from werkzeug.exceptions import ServiceUnavailable
 
 from app.flask_config import current_config
-from app.unix_http import UnixConnection
-from app.wire import slot_path
+from app.wire import SlotStatus, status_path
 
-_PATIENCE = 2.0  # seconds; a slot that is slower than this is no place for a new visit
+# Four beats: a slot that missed them has a callback that does not return, or was killed.
+_FRESH_SECONDS = 1.0
+
+
+class SlotAwayError(RuntimeError):
+    """A slot takes no visits now; the text names it and says why."""
 
 
 @dataclass(frozen=True)
@@ -28,25 +29,28 @@ class Slot:
     name: str
     socket: Path
 
-    def health(self) -> dict[str, Any]:
-        """What the slot says of itself; see `app.slot.health`.
+    def status(self) -> SlotStatus:
+        """What the slot told last.
 
         Raises:
-            OSError: If it does not answer in time.
+            SlotAwayError: If it does not run, or has told nothing for too long.
         """
-        connection = UnixConnection(self.socket, _PATIENCE)
         try:
-            connection.request("GET", f"{slot_path(self.name)}/-/healthz")
-            health: dict[str, Any] = json.load(connection.getresponse())
-        except (http.client.HTTPException, ValueError) as error:
-            raise OSError(f"slot {self.name} gave no proper answer") from error
-        finally:
-            connection.close()
-        return health
+            with status_path(self.socket).open() as file:
+                age = time.time() - os.fstat(file.fileno()).st_mtime
+                status: SlotStatus = json.load(file)
+        except FileNotFoundError as error:
+            raise SlotAwayError(f"slot {self.name} does not run") from error
+        except ValueError as error:
+            raise SlotAwayError(f"slot {self.name} has an unreadable status file") from error
+        # From the future is no better: somebody has set the clock back.
+        if abs(age) > _FRESH_SECONDS:
+            raise SlotAwayError(f"slot {self.name} hangs, or was killed: silent for {age:.0f} s")
+        return status
 
 
 def configured() -> list[Slot]:
-    """The slots of this release, whatever state they are in."""
+    """The slots of this deployment with its spares, whatever state they are in."""
     return [named(name) for name in current_config().slots]
 
 
@@ -55,26 +59,22 @@ def named(name: str) -> Slot:
     return Slot(name, current_config().run_dir / f"{name}.sock")
 
 
-def choose(plot: str) -> tuple[Slot, list[str]]:
-    """Pick the slot that a new visit of a plot goes to.
-
-    Args:
-        plot: Name of the plot.
+def survey() -> tuple[dict[Slot, SlotStatus], list[str]]:
+    """Look at all configured slots.
 
     Returns:
-        A slot that can show the plot now, and the BokehJS components that the plot needs.
-
-    Raises:
-        ServiceUnavailable: If there is none.
+        Those that take visits, with their status, and a sentence for each of the others.
     """
-    candidates = configured()
-    random.SystemRandom().shuffle(candidates)
-    for slot in candidates:
+    taking: dict[Slot, SlotStatus] = {}
+    away = []
+    for slot in configured():
         try:
-            health = slot.health()
-        except OSError:
-            continue  # It is starting or gone; Supervisor sees to that.
-        state = health["plots"].get(plot)
-        if health["status"] == "ok" and state and not state["error"]:
-            return slot, state["components"]
-    raise ServiceUnavailable
+            status = slot.status()
+        except SlotAwayError as error:
+            away.append(str(error))
+            continue
+        if status["cause"]:
+            away.append(f"slot {slot.name} is draining ({status['cause']})")
+        else:
+            taking[slot] = status
+    return taking, away

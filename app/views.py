@@ -2,8 +2,8 @@
 
 from flask import Blueprint, Flask, abort, g, render_template, request
 
-from app import slots
 from app.auth import signed_in
+from app.choice import choose
 from app.flask_config import current_config
 from app.headers import PLOT_POLICY
 from app.plots import discover
@@ -32,7 +32,7 @@ def plot(name: str) -> str:
     shown = discover().get(name) or abort(404)
     if len(request.query_string) > _QUERY_BYTES:
         abort(414)
-    slot, components = slots.choose(name)
+    slot, components = choose(name)
     login = signed_in()
     # As long as the login: the page reconnects with the token that it was given first.
     visit = Visit(name, login.user.name, login.id, slot.name, login.expires_at)

@@ -1,22 +1,17 @@
 """Health and metrics of a slot, on its unix socket: nginx routes nothing but websockets to it."""
 
-import os
 import time
 from pathlib import Path
 
 from tornado.web import RequestHandler
 
+from app.slot.memory import resident_bytes
 from app.slot.state import State
-
-_PAGE_BYTES = os.sysconf("SC_PAGESIZE")
-
-
-def _resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
+from app.slot.status import describe
 
 
 class Healthz(RequestHandler):
-    """Tells the site whether to send visits here, and what each plot's page needs."""
+    """Tells an operator what the status file tells the site."""
 
     def initialize(self, state: State) -> None:
         """Take the slot's state."""
@@ -24,18 +19,7 @@ class Healthz(RequestHandler):
 
     def get(self) -> None:
         """Answer in JSON."""
-        state = self._state
-        self.write(
-            {
-                "status": "draining" if state.draining else "ok",
-                "slot": state.name,
-                "release": state.release,
-                "sessions": len(state.sessions),
-                "connections": state.connections,
-                "lag_seconds": state.lag_seconds,
-                "plots": state.plots,
-            }
-        )
+        self.write(dict(describe(self._state)))
 
 
 class Metrics(RequestHandler):
@@ -49,11 +33,11 @@ class Metrics(RequestHandler):
         """Answer in text format 0.0.4."""
         state = self._state
         values = {
-            "slot_draining": int(state.draining),
+            "slot_draining": int(state.life.cause is not None),
             "slot_sessions": len(state.sessions),
             "slot_connections": state.connections,
             "slot_loop_lag_seconds": state.lag_seconds,
-            "process_resident_memory_bytes": _resident_bytes(),
+            "process_resident_memory_bytes": resident_bytes(),
             "process_cpu_seconds_total": time.process_time(),
             "process_open_fds": len(list(Path("/proc/self/fd").iterdir())),
         }

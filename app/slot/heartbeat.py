@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 from app.slot.state import State
 
@@ -13,12 +14,13 @@ _BEAT_SECONDS = 0.25
 EXIT_CODE = 70  # EX_SOFTWARE; Supervisor starts the slot again
 
 
-async def beat(state: State, stall_seconds: float) -> None:
+async def beat(state: State, stall_seconds: float, at_each: Callable[[], None]) -> None:
     """Measure the loop's lag for ever, watched by a thread that ends a hung process.
 
     Args:
         state: Where the lag is kept.
         stall_seconds: How long the loop may stand still, in seconds.
+        at_each: What else to do at each beat.
     """
     last = time.monotonic()
 
@@ -33,6 +35,7 @@ async def beat(state: State, stall_seconds: float) -> None:
 
     threading.Thread(target=watch, daemon=True).start()
     while True:
+        at_each()
         await asyncio.sleep(_BEAT_SECONDS)
         now = time.monotonic()
         state.lag_seconds = round(max(0.0, now - last - _BEAT_SECONDS), 4)

@@ -9,8 +9,6 @@ import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,85 +20,90 @@ from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.netutil import bind_unix_socket
 
-from app.config import SlotConfig
+from app.config import ConfigError, SlotConfig
 from app.plot_check import PlotError, build, load
 from app.plot_settings import use_settings
 from app.plots import discover
 from app.slot.discarding import discard_gently
-from app.slot.drain import drained
 from app.slot.gate import Gate
 from app.slot.health import Healthz, Metrics
 from app.slot.heartbeat import beat
-from app.slot.state import PlotState, State
-from app.wire import slot_path
+from app.slot.life import Cause, Life
+from app.slot.memory import Budget, build_wall
+from app.slot.options import Options
+from app.slot.state import State
+from app.slot.status import StatusFile, describe
+from app.wire import PlotStatus, slot_path
 
 _log = logging.getLogger(__name__)
 _PING_SECONDS = 20
+_LOOK_SECONDS = 0.25
 # nginx's user belongs to the socket's group, which the directory's setgid bit sets.
 _SOCKET_MODE = 0o660
 
 
-@dataclass(frozen=True)
-class Options:
-    """How a slot runs.
-
-    Attributes:
-        name: The slot's name.
-        unix_socket: Where it listens.
-        drain_seconds: The longest that viewers may stay after SIGTERM.
-        unused_session_seconds: How long a session waits for a viewer to come back.
-        stall_seconds: How long the event loop may hang before the process ends itself.
-    """
-
-    name: str
-    unix_socket: Path
-    drain_seconds: float = 10.0
-    unused_session_seconds: float = 300.0
-    stall_seconds: float = 60.0
-
-
 async def serve(options: Options, config: SlotConfig) -> None:
-    """Serve the plots until SIGTERM, and then until the viewers have left.
+    """Serve the plots until a cause to drain (see `app.slot.life`), and then until that is over.
+
+    SIGUSR2 drains for a newer deployment, SIGUSR1 takes that back, SIGTERM stops.
 
     Args:
         options: How the slot runs.
         config: Its settings.
+
+    Raises:
+        ConfigError: If the plots alone take more memory than the slot may.
     """
-    terminate = asyncio.Event()
-    stop = asyncio.Event()
-
-    def on_sigterm() -> None:
-        (stop if terminate.is_set() else terminate).set()
-
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, on_sigterm)
-    with running(options, config) as state:
-        await terminate.wait()
-        await drained(state, options.drain_seconds, stop)
+    life = Life(options.rules())
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR2, life.drain, Cause.REPLACED)
+    loop.add_signal_handler(signal.SIGUSR1, life.resume)
+    loop.add_signal_handler(signal.SIGTERM, life.stop)
+    # Allocations beyond it end the callback that asks for them, rather than the host.
+    build_wall(2 * options.memory_max_mb)
+    with running(options, config, life) as state:
+        while not life.is_over(state.sessions):
+            await asyncio.sleep(_LOOK_SECONDS)
+        _log.info("slot %s ends, %d connections cut off", state.name, state.connections)
 
 
 @contextmanager
-def running(options: Options, config: SlotConfig) -> Iterator[State]:
+def running(options: Options, config: SlotConfig, life: Life) -> Iterator[State]:
     """Have a slot run on the current event loop.
 
     Args:
         options: How the slot runs.
         config: Its settings.
+        life: Its life, from here on.
 
     Yields:
         The slot's state.
+
+    Raises:
+        ConfigError: If the plots alone take more memory than the slot may.
     """
     use_settings(config.plot_settings)
-    state = State(options.name, config.release)
+    state = State(options.name, config.release, life, Budget(options.memory_max_mb))
     applications = _load_plots(state)
+    if overrun := state.budget.overrun():
+        raise ConfigError(
+            f"set site_slot_memory_max to more than the plots take by themselves ({overrun})"
+        )
     tornado = BokehTornado(applications, **_tornado_arguments(options, config, state))
     state.tornado = tornado
     http = HTTPServer(tornado)
     server = BaseServer(IOLoop.current(), tornado, http)
     server.start()
     http.add_socket(bind_unix_socket(str(options.unix_socket), _SOCKET_MODE))
+    status_file = StatusFile(options.unix_socket)
+
+    def at_each_beat() -> None:
+        state.watch_memory()
+        status_file.write(describe(state))
+
     loop = asyncio.get_running_loop()
     tasks = [
-        loop.create_task(beat(state, options.stall_seconds)),
+        loop.create_task(beat(state, options.stall_seconds, at_each_beat)),
         loop.create_task(discard_gently(tornado)),
     ]
     _log.info("slot %s serves %s", options.name, ", ".join(state.plots))
@@ -110,6 +113,7 @@ def running(options: Options, config: SlotConfig) -> Iterator[State]:
         for task in tasks:
             task.cancel()
         server.stop()
+        status_file.remove()
         # Its absence tells the access endpoint that the slot is gone.
         options.unix_socket.unlink(missing_ok=True)
 
@@ -121,7 +125,7 @@ def _load_plots(state: State) -> dict[str, Application]:
     """
     applications = {}
     for plot in discover().values():
-        told = state.plots[plot.name] = PlotState(components=[], error=None)
+        told = state.plots[plot.name] = PlotStatus(components=[], error=None)
         try:
             application = load(plot)
             told["components"] = build(plot, application)

@@ -1,22 +1,16 @@
 """What a slot knows of itself."""
 
+import logging
 from dataclasses import dataclass, field
-from typing import TypedDict
 
 from bokeh.server.session import ServerSession
 from bokeh.server.tornado import BokehTornado
 
+from app.slot.life import Cause, Life
+from app.slot.memory import Budget
+from app.wire import PlotStatus
 
-class PlotState(TypedDict):
-    """A plot as this slot has it.
-
-    Attributes:
-        components: The BokehJS components that a page needs to show it.
-        error: Why it cannot be shown, or None.
-    """
-
-    components: list[str]
-    error: str | None
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -26,7 +20,8 @@ class State:
     Attributes:
         name: The slot's name.
         release: The release that it serves.
-        draining: Whether it takes no new session any more.
+        life: Whether it serves or drains.
+        budget: The memory that it may hold.
         lag_seconds: How late the event loop was at its last beat.
         plots: The plots, by name.
         tornado: The Bokeh application, once there is one.
@@ -34,9 +29,10 @@ class State:
 
     name: str
     release: str
-    draining: bool = False
+    life: Life
+    budget: Budget
     lag_seconds: float = 0.0
-    plots: dict[str, PlotState] = field(default_factory=dict)
+    plots: dict[str, PlotStatus] = field(default_factory=dict)
     tornado: BokehTornado | None = None
 
     @property
@@ -53,5 +49,14 @@ class State:
         return sum(session.connection_count for session in self.sessions)
 
     def admits(self, session_id: str) -> bool:
-        """Whether a websocket for this session may open now: while draining, only to come back."""
-        return not self.draining or any(session.id == session_id for session in self.sessions)
+        """Whether a websocket for this session may open now: one that comes back always may."""
+        if any(session.id == session_id for session in self.sessions):
+            return True
+        self.watch_memory()
+        return self.life.admits
+
+    def watch_memory(self) -> None:
+        """Drain if the process is past its budget."""
+        overrun = self.budget.overrun()
+        if overrun and self.life.drain(Cause.MEMORY):
+            _log.warning("past its memory budget: %s", overrun)

@@ -12,6 +12,7 @@ from support import KEY, PASSWORD, RELEASE, RunningSlot, run_slot, sign_in
 from app import accounts, schema
 from app.config import Config
 from app.factory import create_app
+from app.slots import Slot
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,7 +31,8 @@ def config(tmp_path: Path) -> Config:
         bokeh_secret_key=KEY.encode(),
         database_url=f"sqlite:///{tmp_path / 'site.db'}",
         origins=("https://plots.test",),
-        slots=(f"unit-{RELEASE}-0",),
+        slots=(f"unit-{RELEASE}-0", f"unit-{RELEASE}-1"),
+        slot_count=1,
         run_dir=tmp_path,
         release=RELEASE,
         login_hours=12,
@@ -49,6 +51,12 @@ def site(config: Config) -> Iterator[Flask]:
             accounts.add(name, PASSWORD)
     yield app
     app.extensions["engine"].dispose()
+
+
+@pytest.fixture
+def slots(config: Config) -> list[Slot]:
+    """The slots of that configuration: one that is wanted and its spare. None of them runs."""
+    return [Slot(name, config.run_dir / f"{name}.sock") for name in config.slots]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What the tests of the app do over and over: signing in, and running a slot."""
 
+import json
 import os
 import re
 import subprocess
@@ -13,7 +14,9 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-from app.slots import Slot
+from app.plots import discover
+from app.slots import Slot, SlotAwayError
+from app.wire import SlotStatus, status_path
 
 PASSWORD = "correct horse battery"
 REPOSITORY = Path(__file__).parents[2]
@@ -40,6 +43,20 @@ def sign_in(client: FlaskClient, name: str, password: str = PASSWORD, **form: st
     )
 
 
+def tell(slot: Slot, age: float = 0.0, **changes: Any) -> None:
+    """Have a slot that does not run tell that all is well, but for some changes, a while ago."""
+    status = {
+        "status": "ok",
+        "cause": None,
+        "sessions": 0,
+        "plots": {name: {"components": ["bokeh"], "error": None} for name in discover()},
+    }
+    path = status_path(slot.socket)
+    path.write_text(json.dumps(status | changes))
+    told = time.time() - age
+    os.utime(path, (told, told))
+
+
 @dataclass
 class RunningSlot:
     """A slot's process, and the slot as the site sees it."""
@@ -47,18 +64,20 @@ class RunningSlot:
     process: subprocess.Popen[str]
     slot: Slot
 
-    def wait_until(self, condition: Callable[[dict], bool], seconds: float = 20) -> dict:
-        """Ask for the slot's health until it is as wanted, and return it."""
+    def wait_until(
+        self, condition: Callable[[SlotStatus], bool], seconds: float = 20
+    ) -> SlotStatus:
+        """Look at the slot's status until it is as wanted, and return it."""
         ends = time.monotonic() + seconds
         while True:
             try:
-                health = self.slot.health()
-                if condition(health):
-                    return health
-            except OSError:
-                health = None
+                told = self.slot.status()
+                if condition(told):
+                    return told
+            except SlotAwayError as error:
+                told = error
             assert self.process.poll() is None, "the slot has exited"
-            assert time.monotonic() < ends, f"still {health}"
+            assert time.monotonic() < ends, f"still {told}"
             time.sleep(0.05)
 
 
@@ -79,7 +98,7 @@ def run_slot(folder: Path, *arguments: str, cwd: Path = REPOSITORY) -> Iterator[
         )
         try:
             running = RunningSlot(process, slot)
-            running.wait_until(lambda health: health["status"] == "ok")
+            running.wait_until(lambda status: status["status"] == "ok")
             yield running
         finally:
             process.kill()

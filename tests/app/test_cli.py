@@ -48,7 +48,7 @@ def test_a_users_life(run):
         (("user", "add", "alice"), PASSWORD, "a user named alice exists already"),
         (("user", "disable", "nobody"), "", "there is no user named nobody"),
         (("user", "password", "nobody"), PASSWORD, "there is no user named nobody"),
-        (("ready",), "", f"sliders did not open in slot unit-{RELEASE}-0"),
+        (("ready",), "", f"0 of 1 slots take visits: slot unit-{RELEASE}-0 does not run"),
     ],
 )
 def test_says_what_is_wrong(run, arguments, stdin, sentence):

@@ -11,6 +11,7 @@ GOOD = {
     "SITE_ORIGINS": "https://a.example,https://b.example:8443",
     "SITE_RELEASE": "0123456789ab",
     "SITE_SLOTS": "one-0123456789ab-0,one-0123456789ab-1",
+    "SITE_SLOT_COUNT": "1",
     "SITE_RUN_DIR": "/run/site",
 }
 
@@ -19,6 +20,7 @@ def test_reads_the_environment():
     config = Config.from_environment(GOOD)
     assert config.origins == ("https://a.example", "https://b.example:8443")
     assert config.slots == ("one-0123456789ab-0", "one-0123456789ab-1")
+    assert config.slot_count == 1
     assert config.login_seconds == 12 * 3600
     assert config.served_over_tls
 
@@ -45,6 +47,8 @@ def test_a_slot_needs_neither_the_flask_key_nor_the_database():
         ("SITE_ORIGINS", "https://a.example,*"),
         ("SITE_RELEASE", "main"),
         ("SITE_SLOTS", "one"),
+        ("SITE_SLOT_COUNT", "0"),
+        ("SITE_SLOT_COUNT", "1.5"),
         ("SITE_RUN_DIR", "run"),
         ("SITE_LOGIN_HOURS", "0"),
         ("SITE_LOGIN_HOURS", "nan"),

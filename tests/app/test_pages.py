@@ -4,28 +4,15 @@ import json
 import re
 from html import unescape
 
-import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from support import BASE
+from support import BASE, tell
 
-from app import slots
+from app import slots as site_slots
 from app.db import Base, engine, session
 from app.models import Login
 from app.plots import discover
 from app.session_ids import read_token
-from app.slots import Slot
-
-
-@pytest.fixture
-def healthy(monkeypatch: pytest.MonkeyPatch) -> dict:
-    """What the one slot says of itself; change it to change the slot."""
-    health = {
-        "status": "ok",
-        "plots": {name: {"components": ["bokeh"], "error": None} for name in discover()},
-    }
-    monkeypatch.setattr(Slot, "health", lambda _slot: health)
-    return health
 
 
 def test_the_gallery_lists_every_plot(alice: FlaskClient):
@@ -35,8 +22,8 @@ def test_the_gallery_lists_every_plot(alice: FlaskClient):
         assert plot.description in unescape(page)
 
 
-@pytest.mark.usefixtures("healthy")
-def test_a_plot_page_carries_a_token_for_this_viewer(alice: FlaskClient, config):
+def test_a_plot_page_carries_a_token_for_this_viewer(alice: FlaskClient, config, slots):
+    tell(slots[0])
     page = alice.get("/sliders", **BASE)
     session = json.loads(re.search(r'id="session">(.*?)</script>', page.text)[1])
     _, visit = read_token(session["token"], config.bokeh_secret_key)
@@ -46,28 +33,28 @@ def test_a_plot_page_carries_a_token_for_this_viewer(alice: FlaskClient, config)
     assert "connect-src 'self'" in page.headers["Content-Security-Policy"]
 
 
-@pytest.mark.usefixtures("healthy")
-def test_a_query_too_long_for_a_token_is_refused(alice: FlaskClient):
+def test_a_query_too_long_for_a_token_is_refused(alice: FlaskClient, slots):
+    tell(slots[0])
     assert alice.get("/sliders?x=" + "a" * 1000, **BASE).status_code == 200
     assert alice.get("/sliders?x=" + "a" * 3000, **BASE).status_code == 414
 
 
-@pytest.mark.parametrize("change", [{"status": "draining"}, {"plots": {}}])
-def test_no_slot_means_an_honest_503(alice: FlaskClient, healthy, change):
-    healthy.update(change)
+def test_a_full_site_says_so_and_the_page_tries_again(alice: FlaskClient):
     answer = alice.get("/sliders", **BASE)
     assert answer.status_code == 503
-    assert answer.headers["Retry-After"]
+    assert "All places are taken. This page tries again by itself" in answer.text
+    assert f'<meta http-equiv="refresh" content="{answer.headers["Retry-After"]}">' in answer.text
 
 
-def test_a_plot_that_failed_in_the_slot_is_not_shown(alice: FlaskClient, healthy):
-    healthy["plots"]["sliders"]["error"] = "division by zero"
-    assert alice.get("/sliders", **BASE).status_code == 503
-    assert alice.get("/bars", **BASE).status_code == 200
-
-
-def test_a_dead_slot_is_passed_over(alice: FlaskClient):
-    assert alice.get("/sliders", **BASE).status_code == 503  # no socket at all
+def test_a_plot_that_failed_says_so_and_does_not_try_again(alice: FlaskClient, slots):
+    plots = {"sliders": {"components": [], "error": "division by zero"}}
+    tell(slots[0], plots=plots)
+    answer = alice.get("/sliders", **BASE)
+    assert answer.status_code == 500
+    assert "This plot is broken" in answer.text
+    assert "division" not in answer.text
+    assert "refresh" not in answer.text
+    assert "Retry-After" not in answer.headers
 
 
 def test_every_answer_has_the_headers(site: Flask, alice: FlaskClient):
@@ -133,16 +120,25 @@ def test_alive_needs_no_login_and_no_database(client: FlaskClient, config):
     assert client.get("/healthz").json == {"status": "ok", "release": config.release}
 
 
-def test_readiness_names_the_slot_that_fails(client: FlaskClient, config):
+def test_readiness_names_the_slots_that_take_no_visits(client: FlaskClient, slots):
+    tell(slots[0], cause="memory")
     answer = client.get("/readyz")
     assert answer.status_code == 503
-    assert len(answer.json["problems"]) == len(discover())
-    assert all(config.slots[0] in problem for problem in answer.json["problems"])
+    draining = f"slot {slots[0].name} is draining (memory)"
+    gone = f"slot {slots[1].name} does not run"
+    assert answer.json["problems"] == [f"0 of 1 slots take visits: {draining}, {gone}"]
+
+
+def test_readiness_names_the_plots_that_do_not_open(client: FlaskClient, slots):
+    tell(slots[1])  # and has no socket; that its spare does not run is no problem
+    problems = client.get("/readyz").json["problems"]
+    assert len(problems) == len(discover())
+    assert all(f"did not open in slot {slots[1].name}" in problem for problem in problems)
 
 
 def test_readiness_opens_every_plot(site, slot, monkeypatch):
-    monkeypatch.setattr(slots, "configured", lambda: [slot.slot])
-    before = slot.slot.health()["sessions"]
+    monkeypatch.setattr(site_slots, "configured", lambda: [slot.slot])
+    before = slot.slot.status()["sessions"]
     answer = site.test_client().get("/readyz")
     assert (answer.status_code, answer.json["problems"]) == (200, [])
-    assert slot.slot.health()["sessions"] == before + len(discover())
+    slot.wait_until(lambda status: status["sessions"] == before + len(discover()))

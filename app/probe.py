@@ -45,6 +45,8 @@ class Session:
         Raises:
             ProbeError: If it is empty, or something else was answered.
         """
+        # Bokeh can take no message before it says, with an ACK, that the session exists.
+        await asyncio.wait_for(self._receive(), _SECONDS)
         answer, _ = await self._ask("PULL-DOC-REQ", {})
         document: dict[str, Any] = answer["doc"]
         if not document["roots"]:

@@ -28,7 +28,7 @@ def controls(document: Any) -> Iterator[Control]:
         attributes = model.get("attributes", {})
         label = f"{model['name']} {attributes.get('title', model['id'])!r}"
         if model["name"] == "Slider":
-            value, step = attributes["value"], attributes.get("step", 0.1)
+            value, step = attributes["value"], attributes.get("step", 1)
             further = value + step if value + step <= attributes["end"] else value - step
             yield Control(model["id"], label, "value", further)
         elif model["name"] == "Select":

@@ -1,4 +1,5 @@
 # What a developer asks for; how it is done is in tools/.
+SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help up down login shell dev check test e2e lock venv
 

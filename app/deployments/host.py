@@ -33,7 +33,7 @@ class Host:
         venv_dir: This deployment's virtual environment; beside it are the others.
         bokehjs_dir: Directory of BokehJS, by version.
         serving_link: The link that nginx follows to the website.
-        candidate_link: The link that nginx follows to the website that is being tried out.
+        candidate_link: The link that nginx follows to the website that is tried out.
         lock_file: There while somebody deploys.
     """
 
@@ -70,8 +70,9 @@ class Host:
 
     @property
     def candidate(self) -> str | None:
-        """The deployment that is being tried out, if there is one."""
-        return _target(self.candidate_link)
+        """The deployment that is being tried out, if it is another than the one that serves."""
+        candidate = _target(self.candidate_link)
+        return None if candidate == self.serving else candidate
 
     def socket_of(self, deployment: str) -> Path:
         """The website's socket of a deployment."""
@@ -81,8 +82,11 @@ class Host:
         """Supervisor's definitions of a deployment's programs."""
         return self.programs_dir / f"{deployment}.conf"
 
-    def point(self, link: Path, deployment: str) -> None:
-        """Let a link lead to a deployment's website, in one step."""
+    def point(self, link: Path, deployment: str | None) -> None:
+        """Let a link lead to a deployment's website, in one step, or nowhere."""
+        if not deployment:
+            link.unlink(missing_ok=True)
+            return
         new = link.with_suffix(".new")
         new.unlink(missing_ok=True)
         new.symlink_to(self.socket_of(deployment))

@@ -32,8 +32,8 @@ def prepare(host: Host, supervisor: Supervisor) -> bool:
             out of service again, unless it is the one that serves.
     """
     serves = host.serving == host.deployment
-    if host.candidate not in (None, host.serving, host.deployment):
-        retire(host, supervisor, str(host.candidate))
+    if host.candidate and host.candidate != host.deployment:
+        retire(host, supervisor, host.candidate)
     try:
         started = _run(host, supervisor)
         _wait_until_ready(host, supervisor)
@@ -43,7 +43,7 @@ def prepare(host: Host, supervisor: Supervisor) -> bool:
     except DeploymentError:
         if not serves:
             retire(host, supervisor, host.deployment)
-            host.candidate_link.unlink(missing_ok=True)
+            host.point(host.candidate_link, host.serving)
         raise
     return started
 

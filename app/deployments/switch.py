@@ -26,7 +26,6 @@ def switch(host: Host, supervisor: Supervisor) -> bool:
     if switched:
         host.point(host.serving_link, host.deployment)
         os.utime(host.records_dir / host.deployment)
-        host.candidate_link.unlink(missing_ok=True)
         time.sleep(_SETTLE_SECONDS)
     others = {record.deployment for record in records(host)}
     others |= {process.deployment for process in supervisor.processes()}

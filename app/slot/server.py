@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 from bokeh.application import Application
 from bokeh.server.server import BaseServer
-from bokeh.server.tornado import BokehTornado
 from bokeh.server.util import create_hosts_allowlist
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
@@ -24,6 +23,7 @@ from app.config import ConfigError, SlotConfig
 from app.plot_check import PlotError, build, load
 from app.plot_settings import use_settings
 from app.plots import discover
+from app.slot.connections import Tornado
 from app.slot.discarding import discard_gently
 from app.slot.gate import Gate
 from app.slot.health import Healthz, Metrics
@@ -89,7 +89,7 @@ def running(options: Options, config: SlotConfig, life: Life) -> Iterator[State]
         raise ConfigError(
             f"set site_slot_memory_max to more than the plots take by themselves ({overrun})"
         )
-    tornado = BokehTornado(applications, **_tornado_arguments(options, config, state))
+    tornado = Tornado(applications, **_tornado_arguments(options, config, state))
     state.tornado = tornado
     http = HTTPServer(tornado)
     server = BaseServer(IOLoop.current(), tornado, http)

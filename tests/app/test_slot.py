@@ -93,6 +93,13 @@ def test_a_moved_slider_draws_the_wave_anew(slot: RunningSlot):
     assert max(drawn["y"]) == pytest.approx(3.0, abs=0.01)
 
 
+def test_a_viewer_who_leaves_at_once_is_not_counted_for_good(slot: RunningSlot):
+    sessions = slot.slot.status()["sessions"] + 5
+    for _ in range(5):
+        assert refusal(slot.slot) == 101
+    slot.wait_until(lambda status: status["sessions"] >= sessions and not status["connections"])
+
+
 def test_a_plot_reads_the_verified_name(tmp_path):
     copy = copy_with_plot(
         tmp_path,

@@ -12,15 +12,17 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
-from app import accounts, health, schema
+from app import accounts, health, schema, tables
+from app.fit import misfits
 from app.flask_config import current_config
 from app.plot_check import check
 from app.plots import discover
 from app.probe import ProbeError
-from app.schema import migrations
+from app.schema import State
 from app.smoke import Gate, try_out
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+_TOLD = (accounts.AccountError, schema.MigrationError, tables.DescriptionError)
 
 user_group = AppGroup("user", help="The people who may sign in.")
 database_group = AppGroup("database", help="The tables that the site needs.")
@@ -35,13 +37,13 @@ def install(app: Flask) -> None:
 
 
 def _tells(command: Command) -> Command:
-    """Show an `AccountError` as one sentence instead of a traceback."""
+    """Show what cannot be done as one sentence instead of a traceback."""
 
     @wraps(command)
     def told(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except accounts.AccountError as error:
+        except _TOLD as error:
             raise click.ClickException(str(error)) from error
 
     return cast("Command", told)
@@ -110,17 +112,33 @@ def enable_user(name: str) -> None:
 @database_group.command("status")
 def database_status() -> None:
     """Say whether the tables fit this release."""
-    click.echo("behind" if migrations().needs_upgrade() else "up to date")
+    click.echo(schema.state().value)
 
 
 @database_group.command("upgrade")
+@_tells
 def upgrade_database() -> None:
     """Bring the tables to what this release needs."""
-    if not migrations().needs_upgrade():
-        click.echo("up to date")
-        return
-    migrations().upgrade()
-    click.echo(f"upgraded to {', '.join(script.revision for script in migrations().current())}")
+    state = schema.state()
+    if state is State.BEHIND:
+        click.echo(f"upgraded to {schema.upgrade()}")
+    else:
+        _report(schema.misfits_here(), state.value)
+
+
+@database_group.command("describe")
+@_tells
+def describe_tables() -> None:
+    """Print the tables that this release's migrations make, as JSON."""
+    click.echo(tables.dump(schema.made()))
+
+
+@database_group.command("fits")
+@_tells
+def compare_tables() -> None:
+    """Check that this release works on the tables that standard input describes."""
+    described = tables.load(sys.stdin.read())
+    _report(misfits(schema.needed(), described), "this release works on those tables")
 
 
 @plot_group.command("list")

@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from flask import Flask, current_app, g
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, Pool, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from app.flask_config import config_of
@@ -15,12 +15,22 @@ class Base(DeclarativeBase):
 
 def install(app: Flask) -> None:
     """Connect the application to its database; nothing is opened before the first use."""
+    app.extensions["engine"] = connect_to(config_of(app).database_url)
+    app.teardown_appcontext(_close)
+
+
+def connect_to(url: str, poolclass: type[Pool] | None = None) -> Engine:
+    """Prepare connections to a database.
+
+    Args:
+        url: Where it is.
+        poolclass: How connections are kept; by default as the database's driver likes it.
+    """
     # Parameters are login ids and password hashes, which have no place in a log.
-    made = create_engine(config_of(app).database_url, hide_parameters=True)
+    made = create_engine(url, hide_parameters=True, poolclass=poolclass)
     if made.dialect.name == "sqlite":
         event.listen(made, "connect", _configure_sqlite)
-    app.extensions["engine"] = made
-    app.teardown_appcontext(_close)
+    return made
 
 
 def engine() -> Engine:

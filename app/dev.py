@@ -78,7 +78,7 @@ def _run(port: int) -> None:
     site = create_app(config)
     schema.install(site)
     with site.app_context():
-        schema.migrations().upgrade()
+        schema.upgrade()
         if not accounts.find(_USER):
             accounts.add(_USER, kept["password"])
     asyncio.run(_serve(site, config, port, kept["password"]))

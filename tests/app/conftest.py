@@ -1,15 +1,16 @@
 """The site without a host: a database in a temporary folder, and a real slot on a unix socket."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
+from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
 from support import KEY, PASSWORD, RELEASE, RunningSlot, run_slot, sign_in
 
-from app import accounts, schema
+from app import accounts, commands, schema
 from app.config import Config
 from app.factory import create_app
 from app.slots import Slot
@@ -46,7 +47,7 @@ def site(config: Config) -> Iterator[Flask]:
     app = create_app(config)
     schema.install(app)
     with app.app_context():
-        schema.migrations().upgrade()
+        schema.upgrade()
         for name in ("alice", "bob"):
             accounts.add(name, PASSWORD)
     yield app
@@ -57,6 +58,20 @@ def site(config: Config) -> Iterator[Flask]:
 def slots(config: Config) -> list[Slot]:
     """The slots of that configuration: one that is wanted and its spare. None of them runs."""
     return [Slot(name, config.run_dir / f"{name}.sock") for name in config.slots]
+
+
+@pytest.fixture
+def run(config: Config) -> Iterator[Callable[..., Result]]:
+    """Run a command against an empty database, with text on standard input."""
+    site = create_app(config)
+    commands.install(site)
+    runner = site.test_cli_runner()
+
+    def run(*arguments: str, stdin: str = "") -> Result:
+        return runner.invoke(args=arguments, input=stdin)
+
+    yield run
+    site.extensions["engine"].dispose()
 
 
 @pytest.fixture

@@ -6,25 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from click.testing import Result
 from support import PASSWORD, RELEASE, REPOSITORY
-
-from app import commands
-from app.factory import create_app
-
-
-@pytest.fixture
-def run(config):
-    """Run a command against an empty database, with a line of standard input."""
-    site = create_app(config)
-    commands.install(site)
-    runner = site.test_cli_runner()
-
-    def run(*arguments: str, stdin: str = "") -> Result:
-        return runner.invoke(args=arguments, input=stdin)
-
-    yield run
-    site.extensions["engine"].dispose()
 
 
 def test_a_users_life(run):

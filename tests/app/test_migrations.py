@@ -1,9 +1,166 @@
-"""Migrations: they make exactly the tables that the models need."""
+"""Migrations: they make what the models need, all at once, and spare the other releases."""
 
-from app.schema import migrations
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from textwrap import dedent, indent
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from click.testing import Result
+from flask import Flask
+from support import BASE, sign_in
+
+from app import commands, db, schema, tables
+from app.config import Config
+from app.factory import create_app
+from app.fit import misfits
+
+Run = Callable[..., Result]
+HEADER = """\
+import sqlalchemy as sa
+from alembic import op
+
+revision = "next"
+down_revision = "0001"
 
 
-def test_the_migrations_make_the_models_tables(site):
+def upgrade():
+"""
+
+
+@pytest.fixture
+def next_release(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Run]:
+    """Make a release with one more migration, and return what runs its commands."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(schema.MIGRATIONS, folder)
+
+    def run(*arguments: str) -> Result:
+        with monkeypatch.context() as patch:
+            patch.setattr(schema, "MIGRATIONS", folder)
+            site = create_app(config)
+            commands.install(site)
+            result = site.test_cli_runner().invoke(args=arguments)
+            site.extensions["engine"].dispose()
+            return result
+
+    def release(upgrade: str) -> Run:
+        (folder / "next.py").write_text(HEADER + indent(dedent(upgrade).strip(), "    ") + "\n")
+        return run
+
+    return release
+
+
+def tables_of(site: Flask) -> tables.Tables:
     with site.app_context():
-        assert migrations().compare_metadata() == []
-        assert not migrations().needs_upgrade()
+        return tables.describe(db.engine())
+
+
+def test_the_models_fit_the_tables(site):
+    """What the models do not use any more may still be there, for the release before."""
+    with site.app_context(), db.engine().connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), schema.METADATA)
+    assert [entry for entry in differences if "remove" not in str(entry[0])] == []
+    assert misfits(schema.needed(), schema.made()) == []
+
+
+def test_a_migration_that_fails_changes_nothing(site, next_release):
+    before = tables_of(site)
+    failing = next_release(
+        """
+        op.create_table("plots", sa.Column("name", sa.Text()))
+        op.add_column("users", sa.Column("email", sa.Text()))
+        op.execute("UPDATE users SET name = 'mallory' WHERE name = 'alice'")
+        op.execute("INSERT INTO nowhere VALUES (1)")
+        """
+    )
+    result = failing("database", "upgrade")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: migration next.py, line 12: no such table: nowhere\n"
+    assert tables_of(site) == before
+    assert failing("database", "status").stdout == "behind\n"
+    assert sign_in(site.test_client(), "alice").status_code == 303
+
+
+def test_a_failure_outside_the_database_is_told_alike(next_release):
+    failing = next_release("raise LookupError('no rows')")
+    assert failing("database", "upgrade").stderr == (
+        "Error: migration next.py, line 9: LookupError: no rows\n"
+    )
+
+
+def test_a_table_may_be_copied_without_losing_what_refers_to_it(alice, next_release):
+    copying = next_release(
+        """
+        with op.batch_alter_table("users", recreate="always") as users:
+            users.alter_column("name", type_=sa.Text())
+        """
+    )
+    assert copying("database", "upgrade").stdout == "upgraded to next\n"
+    assert alice.get("/", **BASE).status_code == 200
+
+
+def test_references_to_nothing_are_refused(alice, next_release):
+    deleting = next_release("op.execute('DELETE FROM users')")
+    assert deleting("database", "upgrade").stderr == (
+        "Error: migration next: it leaves rows of logins that refer to missing rows of users\n"
+    )
+    assert alice.get("/", **BASE).status_code == 200
+
+
+def test_a_release_older_than_the_tables_works_on_them(run, next_release):
+    newer = next_release(
+        """
+        op.add_column("users", sa.Column("email", sa.Text()))
+        op.create_index("ix_users_created_at", "users", ["created_at"])
+        """
+    )
+    assert newer("database", "upgrade").exit_code == 0
+    assert run("database", "status").stdout == "newer than this release needs\n"
+    result = run("database", "upgrade")
+    assert (result.exit_code, result.stdout) == (0, "newer than this release needs\n")
+
+
+def test_a_release_too_old_for_the_tables_is_refused(run, next_release):
+    newer = next_release("op.drop_column('users', 'active')")
+    assert newer("database", "upgrade").exit_code == 0
+    result = run("database", "upgrade")
+    assert (result.exit_code, result.stderr) == (1, "Error: users.active is gone\n")
+
+
+def test_two_upgrades_at_once_run_each_migration_once(config):
+    def upgrade(_: int) -> str:
+        site = create_app(config)
+        schema.install(site)
+        with site.app_context():
+            return schema.upgrade()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(upgrade, range(4))) == ["0001"] * 4
+
+
+def test_a_release_tells_another_what_its_tables_will_be(run, next_release, config):
+    candidate = next_release(
+        """
+        op.drop_column("users", "active")
+        with op.batch_alter_table("logins") as logins:
+            logins.create_unique_constraint("one_login", ["user_id"])
+        """
+    )
+    result = run("database", "fits", stdin=candidate("database", "describe").stdout)
+    assert result.exit_code == 1
+    assert result.stderr == "Error: logins: user_id must be unique now\nusers.active is gone\n"
+    same = run("database", "describe").stdout
+    assert run("database", "fits", stdin=same).stdout == "this release works on those tables\n"
+    assert not Path(config.database_url.removeprefix("sqlite:///")).exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2, "tables": {}}'])
+def test_what_describes_no_tables_is_refused(run, text):
+    result = run("database", "fits", stdin=text)
+    assert result.exit_code == 1
+    assert "pipe what `database describe` of another release prints into it" in result.stderr

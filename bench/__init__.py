@@ -1,0 +1,1 @@
+"""How fast the site is, measured on a provisioned host beside what it could be at best."""

@@ -172,6 +172,10 @@ class Site:
         # podman 4.3 may still unmount the old container's files while it starts the new one.
         poll(lambda: self._try_podman("start", self.container).returncode == 0, 20)
 
+    def cut_connections(self) -> None:
+        """Cut every SSH connection to the host, this machine's own among them."""
+        self._podman("exec", self.container, "pkill", "-KILL", "sshd")
+
     def attempt(
         self, *command: str, user: str | None = None, text: str = ""
     ) -> subprocess.CompletedProcess[str]:

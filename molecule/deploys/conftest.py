@@ -1,0 +1,53 @@
+"""What the tests of deploys share: a host, a viewer, and a checkout to deploy from."""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from checkout import Checkout
+from deploying import VIEWER
+from provisioned import Inventory, Site
+from visitor import Visitor
+
+
+@pytest.fixture(scope="session")
+def inventory(pytestconfig: pytest.Config) -> Inventory:
+    """The inventory of the host under test."""
+    return Inventory(pytestconfig.getoption("ansible_inventory"))
+
+
+@pytest.fixture(scope="session")
+def site(inventory: Inventory) -> Site:
+    """The site of the inventory's first host."""
+    return next(iter(inventory.sites().values()))
+
+
+@pytest.fixture(scope="session")
+def password(site: Site) -> Iterator[str]:
+    """The password of `VIEWER`, who exists while the tests run."""
+    chosen = secrets.token_urlsafe(16)
+    site.keep_user(VIEWER, chosen)
+    yield chosen
+    site.cli("user", "disable", VIEWER)
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout in which releases are made."""
+    return Checkout.clone(tmp_path_factory.mktemp("checkout") / "site")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _restored(inventory: Inventory) -> Iterator[None]:
+    """Leave every host with what it was provisioned with."""
+    yield
+    run = inventory.playbook("playbook.yml")
+    assert run.returncode == 0, run.stdout
+
+
+@pytest.fixture
+def viewer(site: Site, password: str) -> Visitor:
+    """A viewer who has just signed in."""
+    visitor = Visitor(site)
+    assert visitor.sign_in(VIEWER, password).status == 303
+    return visitor

@@ -1,0 +1,115 @@
+"""Nobody notices a deploy, a rollback or a changed setting: neither who is here nor who comes."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from checkout import Checkout
+from deploying import VIEWER, deployments, serving
+from provisioned import REPOSITORY, Inventory, Site, poll
+
+from bench.crowd_process import CrowdProcess, crowd
+
+SESSIONS = 40
+# The last viewers are waited for a minute, in case that they come back.
+GONE_WITHIN = 120.0
+
+
+@pytest.fixture
+def crowd_arguments(site: Site, tmp_path: Path) -> list[str]:
+    """How a crowd of `SESSIONS` reaches the site."""
+    chain = tmp_path / "chain.pem"
+    chain.write_text(site.certificate)
+    host, port = site.address
+    options = {"connect": f"{host}:{port}", "ca": chain, "user": VIEWER, "sessions": SESSIONS}
+    return [f"--{name}={value}" for name, value in options.items()]
+
+
+def assert_nobody_noticed(people: CrowdProcess) -> None:
+    """Every session moved to the end, every request and every visit was answered."""
+    report = people.report
+    assert report["dropped"] == []
+    assert report["failed"] == []
+    assert report["opened"] == SESSIONS
+    assert report["moves"] > SESSIONS * 10
+    assert report["requests"] > 100
+    assert report["visits"] > 10
+
+
+def slots_of(people: CrowdProcess) -> list[str]:
+    """The deployments that visitors were sent to, in order of time, each once in a row."""
+    order = [
+        seen["slot"].rsplit("-", 2)[1]
+        for seen in sorted(people.report["seen"], key=lambda seen: seen["at"])
+    ]
+    return [one for one, before in zip(order, [None, *order], strict=False) if one != before]
+
+
+def test_three_deploys_and_a_rollback_under_load(
+    site: Site, inventory: Inventory, checkout: Checkout, password: str, crowd_arguments: list[str]
+):
+    original, first = site.variables["site_release"], serving(site)
+    wanted, returned = [first], []
+    with crowd(site.origin, password, *crowd_arguments) as people:
+        for number in range(3):
+            release = checkout.commit({"plots/bars.py": f"\n# change {number}\n"})
+            run = inventory.playbook(checkout.playbook)
+            assert run.returncode == 0, run.stdout
+            returned.append(time.time())
+            wanted.append(serving(site))
+            assert deployments(site)[0]["release"] == release
+        run = inventory.playbook(checkout.playbook, "-e", f"app_release={original}")
+        assert run.returncode == 0, run.stdout
+        assert deployments(site)[0]["release"] == original
+        states = {d["deployment"]: (d["state"], d["sessions"]) for d in deployments(site)}
+        # Those who came before the first deploy are still there, where they were.
+        assert states[first] == ("serving", states[first][1])
+        assert states[first][1] >= SESSIONS
+        wanted.append(first)
+    assert_nobody_noticed(people)
+    assert slots_of(people) == wanted
+    for moment, deployment in zip(returned, wanted[1:], strict=False):
+        after = [s["slot"] for s in people.report["seen"] if moment < s["at"] < moment + 5]
+        assert after
+        assert all(f"-{deployment}-" in slot for slot in after)
+
+    def only_one_runs() -> bool:
+        return [d["deployment"] for d in deployments(site) if d["slots"]] == [first]
+
+    poll(only_one_runs, GONE_WITHIN)
+    poll(lambda: leftovers(site) == {first}, 30)
+    kept = {d["release"] for d in deployments(site)}
+    assert len(deployments(site)) == int(site.variables["site_deployments_to_keep"])
+    assert set(site.command("ls", site.variables["site_releases_dir"]).stdout.split()) == kept
+
+
+def leftovers(site: Site) -> set[str]:
+    """Deployments of which there is a socket, a status, a definition or a program."""
+    run_dir, definitions = site.variables["site_run_dir"], site.variables["site_programs_dir"]
+    told = site.command("ls", run_dir, definitions, user="root").stdout
+    told += site.command("supervisorctl", "status", user="root").stdout.replace(":", " ")
+    words = {word for line in told.splitlines() for word in line.replace(".", "-").split("-")}
+    return {d["deployment"] for d in deployments(site)} & words
+
+
+def test_changed_settings_and_secrets_under_load(
+    site: Site, inventory: Inventory, password: str, crowd_arguments: list[str], tmp_path: Path
+):
+    first = serving(site)
+    secret = tmp_path / "changed.json"
+    secret.write_text(json.dumps({"vault_bokeh_secret_key": "changed" * 6}))
+    changes = ["-e", '{"site_slots": 3, "site_login_hours": 11}'], ["-e", f"@{secret}"]
+    wanted = [first]
+    with crowd(site.origin, password, *crowd_arguments) as people:
+        for change in changes:
+            run = inventory.playbook(str(REPOSITORY / "playbook.yml"), *change)
+            assert run.returncode == 0, run.stdout
+            wanted.append(serving(site))
+        told = {d["deployment"]: d for d in deployments(site)}
+        assert told[first]["state"] == "draining"
+        assert told[first]["sessions"] >= SESSIONS
+        assert told[wanted[1]]["slots"] == 3
+    assert_nobody_noticed(people)
+    assert slots_of(people) == wanted
+    assert len(set(wanted)) == len(wanted)

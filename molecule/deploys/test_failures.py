@@ -100,7 +100,8 @@ def full_disk(site: Site) -> Iterator[None]:
     script = (
         f"set -e; size=$(du -sk {folder} | cut -f1); mkdir -p /mnt/full; "
         "mount -t tmpfs -o size=$((size * 2 + 512))k tmpfs /mnt/full; "
-        f"cp -a {folder}/. /mnt/full; dd if=/dev/zero of=/mnt/full/.fill bs=1k 2>/dev/null || true; "
+        f"cp -a {folder}/. /mnt/full; "
+        "dd if=/dev/zero of=/mnt/full/.fill bs=1k 2>/dev/null || true; "
         f"mount --move /mnt/full {folder}"
     )
     site.command("sh", user="root", text=script)

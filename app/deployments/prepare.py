@@ -34,11 +34,12 @@ def prepare(host: Host, supervisor: Supervisor) -> bool:
     serves = host.serving == host.deployment
     if host.candidate and host.candidate != host.deployment:
         retire(host, supervisor, host.candidate)
+    # First of all, so that the steward of what serves knows whose programs these are.
+    host.point(host.candidate_link, host.deployment)
     try:
         started = _run(host, supervisor)
         _wait_until_ready(host, supervisor)
         if not serves:
-            host.point(host.candidate_link, host.deployment)
             _try_out(host)
     except DeploymentError:
         if not serves:

@@ -197,6 +197,21 @@ def test_a_candidate_runs_beside_what_serves_until_the_switch(host, supervisor):
 
 
 @pytest.mark.usefixtures("website")
+def test_the_steward_of_what_serves_leaves_a_candidate_alone_from_its_start(host, supervisor):
+    old = replace(host, deployment=OLD)
+    supervisor.have(OLD)
+
+    def load_and_tend(deployment: str, definitions: Path) -> None:
+        FakeSupervisor.load(supervisor, deployment, definitions)
+        steward.clear_retired(old, supervisor)
+
+    supervisor.load = load_and_tend
+    prepare(host, supervisor)
+    assert supervisor.running(NEW) == {"application", "bokeh_apps", "steward"}
+    assert host.definitions_of(NEW).exists()
+
+
+@pytest.mark.usefixtures("website")
 def test_what_serves_is_left_alone(host, supervisor):
     supervisor.have(NEW)
     host.point(host.serving_link, NEW)

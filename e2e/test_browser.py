@@ -137,7 +137,7 @@ def test_a_refused_websocket_is_told_with_a_way_out(viewer: Page, screenshots: P
 def test_a_killed_slot_is_told_and_the_page_comes_back(viewer: Page, site: Site):
     viewer.goto("/sliders")
     wait_until(viewer, lambda: len(column(viewer, "wave", "y")) > 100)
-    site.command("supervisorctl", "signal", "KILL", "bokeh_apps:*", user="root")
+    site.command("supervisorctl", "signal", "KILL", f"{site.program('bokeh_apps')}:*", user="root")
     expect(viewer.get_by_role("status")).to_contain_text("Reconnecting")
     expect(viewer.locator("#status")).to_be_hidden(timeout=PATIENCE * 1000)
     move(viewer, "Amplitude")

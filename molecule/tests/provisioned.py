@@ -139,6 +139,10 @@ class Site:
         """Names of the slots."""
         return list(self.variables["site_slot_names"])
 
+    def program(self, name: str) -> str:
+        """What Supervisor calls a program of the deployment that was provisioned."""
+        return f"{name}-{self.variables['site_deployment']}"
+
     @cached_property
     def address(self) -> tuple[str, int]:
         """Where this machine reaches the host's port for HTTPS."""

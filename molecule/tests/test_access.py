@@ -116,7 +116,7 @@ def test_a_token_for_another_plot_is_refused(alice, ticket):
 
 
 def test_a_token_for_another_slot_is_refused(site, alice, visit, ticket):
-    for slot in (f"another-{site.variables['site_release']}-0", *site.slots):
+    for slot in (f"another-{site.variables['site_deployment']}-0", *site.slots):
         if slot == visit.slot:
             continue
         sent_elsewhere = ticket.websocket.replace(visit.slot, slot)
@@ -232,7 +232,7 @@ def known_to_a_plot(site: Site, alice: Visitor, visit: Visit) -> Iterator[Callab
         site.command(
             "systemd-run",
             f"--unit={unit}",
-            "--property=EnvironmentFile=/etc/bokeh-site/environment",
+            f"--property=EnvironmentFile={site.variables['site_records_dir']}/{site.variables['site_deployment']}",
             f"--property=User={site.variables['site_app_user']}",
             f"--property=WorkingDirectory={folder}",
             f"{site.variables['site_venv_dir']}/bin/python",
@@ -516,7 +516,7 @@ def test_a_slot_serves_nothing_but_websockets(site, visit, ticket, page):
 def test_other_users_of_the_host_reach_no_slot(site, path):
     operator = site.command("id", "--user", "--name").stdout.strip()
     for user in ("nobody", operator):
-        for slot in (*site.slots, "application"):
+        for slot in (*site.slots, site.program("application"), "gate"):
             asked = f"{PREFIX}/{slot}{path}"
             assert knock_at_socket(site, user, slot, asked, Host="localhost") == "no permission"
 

@@ -79,7 +79,8 @@ def test_no_user_sees_a_secret_of_a_running_process(site):
 
 
 def test_a_slot_does_not_know_the_key_of_the_login_cookies(site):
-    pid = site.command("supervisorctl", "pid", "bokeh_apps:bokeh_apps_0", user="root").stdout
+    slots = site.program("bokeh_apps")
+    pid = site.command("supervisorctl", "pid", f"{slots}:{slots}_0", user="root").stdout
     environment = site.command("cat", f"/proc/{pid.strip()}/environ", user="root").stdout
     assert site.secrets["vault_bokeh_secret_key"] in environment
     assert site.secrets["vault_flask_secret_key"] not in environment

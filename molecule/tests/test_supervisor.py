@@ -18,8 +18,21 @@ print(json.dumps(options.getServerProxy().supervisor.getAllConfigInfo()))
 
 @pytest.fixture(scope="module")
 def wanted(site):
-    """Names of the processes, as supervisorctl shows them."""
-    return ["application", *(f"bokeh_apps:bokeh_apps_{n}" for n in range(len(site.slots)))]
+    """Names of the processes that run, as supervisorctl shows them."""
+    slots = site.program("bokeh_apps")
+    return [
+        site.program("application"),
+        site.program("steward"),
+        *(f"{slots}:{slots}_{n}" for n in range(len(site.slots))),
+    ]
+
+
+@pytest.fixture(scope="module")
+def spares(site):
+    """Names of the processes that run only where a slot has to be replaced."""
+    spares, first = site.program("bokeh_spares"), len(site.slots)
+    numbers = range(first, first + len(site.variables["site_spare_names"]))
+    return [f"{spares}:{spares}_{n}" for n in numbers]
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +43,13 @@ def pids(site, wanted):
     }
 
 
-def test_ops_see_every_program_run_without_sudo(site, wanted):
+def test_ops_see_every_program_run_without_sudo(site, wanted, spares):
     assert (
         site.variables["site_ops_group"] in site.command("id", "--groups", "--name").stdout.split()
     )
-    lines = [line.split() for line in site.command("supervisorctl", "status").stdout.splitlines()]
-    assert {name: state for name, state, *_ in lines} == dict.fromkeys(wanted, "RUNNING")
+    lines = [line.split() for line in site.attempt("supervisorctl", "status").stdout.splitlines()]
+    states = {name: state for name, state, *_ in lines}
+    assert states == dict.fromkeys(wanted, "RUNNING") | dict.fromkeys(spares, "STOPPED")
 
 
 def test_other_users_cannot_ask_supervisord(site):
@@ -46,11 +60,10 @@ def test_other_users_cannot_ask_supervisord(site):
 
 
 def test_programs_run_the_release_as_an_unprivileged_user(site, pids):
-    for pid in pids.values():
-        assert (
-            site.command("ps", "-o", "user:32=", "-p", pid).stdout.strip()
-            == site.variables["site_app_user"]
-        )
+    for name, pid in pids.items():
+        user = site.command("ps", "-o", "user:32=", "-p", pid).stdout.strip()
+        # The steward starts programs and removes releases; it runs no plot and knows no secret.
+        assert user == ("root" if "steward" in name else site.variables["site_app_user"])
         folder = site.command("readlink", f"/proc/{pid}/cwd", user="root").stdout.strip()
         assert folder == site.variables["site_release_dir"]
 
@@ -68,9 +81,16 @@ def test_programs_may_open_files_enough(site, pids):
         assert int(soft) >= 4096
 
 
-def test_logs_are_rotated(site, wanted):
+def test_the_steward_knows_no_secret(site, pids):
+    told = site.command("cat", f"/proc/{pids[site.program('steward')]}/environ", user="root").stdout
+    assert "SITE_DEPLOYMENT" in told
+    for secret in site.secrets.values():
+        assert secret not in told
+
+
+def test_logs_are_rotated(site, wanted, spares):
     told = json.loads(site.python(TELL_CONFIG, "root"))
-    assert len(told) == len(wanted)
+    assert len(told) == len(wanted) + len(spares)
     for program in told:
         assert program["stdout_logfile"].startswith(site.variables["site_log_dir"])
         assert program["stdout_logfile_maxbytes"] > 0
@@ -79,7 +99,7 @@ def test_logs_are_rotated(site, wanted):
 
 def test_ops_read_the_logs_and_others_do_not(site):
     logs = site.command("ls", site.variables["site_log_dir"]).stdout.split()
-    assert "application.log" in logs
+    assert f"{site.program('application')}.log" in logs
     for log in logs:
         path = f"{site.variables['site_log_dir']}/{log}"
         assert site.attempt("cat", path).returncode == 0
@@ -89,6 +109,6 @@ def test_ops_read_the_logs_and_others_do_not(site):
 def test_what_ops_may_ask_holds_no_secret(site):
     operator = site.command("id", "--user", "--name").stdout.strip()
     told = site.python(TELL_CONFIG, operator)
-    assert "bokeh_apps_0" in told
+    assert site.program("bokeh_apps") in told
     for secret in site.secrets.values():
         assert secret not in told

@@ -63,14 +63,21 @@ def of_systemd(site: Site, service: str) -> int:
 
 def a_worker(site: Site) -> int:
     """Process id of one of gunicorn's workers."""
-    master = of_supervisor(site, "application")
+    master = of_supervisor(site, site.program("application"))
     return next(pid for pid, process in processes(site).items() if process.parent == master)
 
 
+def a_slot(site: Site) -> int:
+    """Process id of the first slot."""
+    slots = site.program("bokeh_apps")
+    return of_supervisor(site, f"{slots}:{slots}_0")
+
+
 VICTIMS: dict[str, Callable[[Site], int]] = {
-    "gunicorn's master": lambda site: of_supervisor(site, "application"),
+    "gunicorn's master": lambda site: of_supervisor(site, site.program("application")),
     "a worker": a_worker,
-    "a slot": lambda site: of_supervisor(site, "bokeh_apps:bokeh_apps_0"),
+    "a slot": a_slot,
+    "the steward": lambda site: of_supervisor(site, site.program("steward")),
     "nginx's master": lambda site: of_systemd(site, "nginx"),
     "supervisord": lambda site: of_systemd(site, "supervisor"),
 }

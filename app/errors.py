@@ -4,7 +4,7 @@ import logging
 
 from flask import Flask, render_template, request
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
+from werkzeug.exceptions import HTTPException, InternalServerError
 
 from app.choice import PlotFailedError, SiteFullError
 from app.headers import request_id
@@ -19,7 +19,6 @@ _SENTENCES = {
     413: "The request is too large.",
     414: "The address is too long.",
     500: "Something failed here. The log tells what, under the id below.",
-    503: "The site is busy or starting. Try again in a moment.",
 }
 RETRY_SECONDS = 5
 # What says more than its code does.
@@ -43,8 +42,8 @@ def install(app: Flask) -> None:
 def _page(error: HTTPException) -> tuple[str, int, dict[str, str]]:
     code = error.code or 500
     sentence = _OWN_SENTENCES.get(type(error)) or _SENTENCES.get(code, error.name)
-    headers = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, ServiceUnavailable) else {}
     retry_seconds = RETRY_SECONDS if isinstance(error, SiteFullError) else None
+    headers = {"Retry-After": str(retry_seconds)} if retry_seconds else {}
     page = render_template("error.html", sentence=sentence, code=code, retry_seconds=retry_seconds)
     return page, code, headers
 

@@ -34,7 +34,7 @@ class Host:
         bokehjs_dir: Directory of BokehJS, by version.
         serving_link: The link that nginx follows to the website.
         candidate_link: The link that nginx follows to the website that is tried out.
-        lock_file: There while somebody deploys.
+        lock_file: Holds who deploys, and nothing while nobody does.
     """
 
     deployment: str
@@ -73,6 +73,11 @@ class Host:
         """The deployment that is being tried out, if it is another than the one that serves."""
         candidate = _target(self.candidate_link)
         return None if candidate == self.serving else candidate
+
+    @property
+    def locked(self) -> bool:
+        """Whether somebody deploys, or was interrupted."""
+        return self.lock_file.exists() and self.lock_file.stat().st_size > 0
 
     def socket_of(self, deployment: str) -> Path:
         """The website's socket of a deployment."""

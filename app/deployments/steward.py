@@ -26,7 +26,7 @@ def tend(host: Host, supervisor: Supervisor) -> None:
             keep_strength(host, supervisor)
             clear_retired(host, supervisor)
             # Whoever deploys may have put in place what nothing refers to yet.
-            if not host.lock_file.exists():
+            if not host.locked:
                 prune(host, supervisor)
         time.sleep(_LOOK_SECONDS)
 

@@ -62,10 +62,12 @@ def test_playbook_is_only_lists_of_roles() -> None:
     plays = yaml.safe_load((ROOT / "playbook.yml").read_text())
     keywords = {"name", "hosts", "gather_facts", "any_errors_fatal", "become", "roles"}
     assert [set(play) - keywords for play in plays] == [set()] * len(plays)
-    listed = [entry["role"] for play in plays for entry in play["roles"]]
-    assert sorted(listed) == ROLES
-    for entry in (entry for play in plays for entry in play["roles"]):
+    entries = [entry for play in plays for entry in play["roles"]]
+    assert sorted({entry["role"] for entry in entries}) == ROLES
+    for entry in entries:
+        assert entry.keys() <= {"role", "vars", "tags"}
         assert set(entry["tags"]) <= {"always", entry["role"]}
+        assert entry.get("vars", {}).keys() <= options(entry["role"]).keys()
 
 
 def test_wiring_feeds_inputs_that_exist() -> None:
@@ -87,7 +89,8 @@ def test_wiring_names_facts_that_exist() -> None:
 
 def test_every_role_that_touches_a_host_is_checked_beforehand() -> None:
     plays = yaml.safe_load((ROOT / "playbook.yml").read_text())
-    assert [entry["role"] for entry in plays[-1]["roles"]] == WIRING["preflight_roles"]
+    (serving,) = (play for play in plays if play["name"] == "Serve the site")
+    assert [entry["role"] for entry in serving["roles"]] == WIRING["preflight_roles"]
 
 
 def test_the_example_explains_every_option() -> None:

@@ -7,7 +7,6 @@ import sys
 
 from app.config import ConfigError
 from app.deployments.host import DeploymentError, Host
-from app.deployments.last_words import last_words
 from app.deployments.listing import tell
 from app.deployments.prepare import prepare
 from app.deployments.steward import tend
@@ -40,8 +39,7 @@ def main() -> None:
         try:
             changed = act(host, supervisor)
         except DeploymentError as error:
-            still = host.serving or "nothing"
-            sys.exit(f"{error}\n{still} goes on serving. {last_words(host)}")
+            sys.exit(str(error))
         print("changed" if changed else "unchanged")  # noqa: T201
 
 

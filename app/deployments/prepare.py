@@ -5,6 +5,7 @@ import subprocess
 import time
 
 from app.deployments.host import DeploymentError, Host
+from app.deployments.last_words import last_words
 from app.deployments.retire import RESUME, retire
 from app.deployments.statuses import drains
 from app.deployments.supervisor import Supervisor
@@ -29,7 +30,7 @@ def prepare(host: Host, supervisor: Supervisor) -> bool:
 
     Raises:
         DeploymentError: If it does not come up, or a synthetic viewer finds it wanting. It is taken
-            out of service again, unless it is the one that serves.
+            out of service and forgotten, unless it is the one that serves.
     """
     serves = host.serving == host.deployment
     if host.candidate and host.candidate != host.deployment:
@@ -41,11 +42,13 @@ def prepare(host: Host, supervisor: Supervisor) -> bool:
         _wait_until_ready(host, supervisor)
         if not serves:
             _try_out(host)
-    except DeploymentError:
+    except DeploymentError as error:
+        told = f"{error}\n{host.serving or 'nothing'} goes on serving. {last_words(host)}"
         if not serves:
             retire(host, supervisor, host.deployment)
             host.point(host.candidate_link, host.serving)
-        raise
+            (host.records_dir / host.deployment).unlink()
+        raise DeploymentError(told) from error
     return started
 
 

@@ -19,6 +19,7 @@ from app.deployments.last_words import last_words
 from app.deployments.listing import tell
 from app.deployments.prepare import prepare
 from app.deployments.prune import prune
+from app.deployments.records import records
 from app.deployments.retire import retire
 from app.deployments.supervisor import Process
 
@@ -252,11 +253,12 @@ def test_a_slot_that_has_not_come_up_yet_is_stopped(host, supervisor):
 def test_a_refused_candidate_is_taken_away_and_the_old_one_serves(host, supervisor):
     supervisor.have(OLD)
     fail_smoke(host, "plot sliders shows no new data")
-    with pytest.raises(DeploymentError, match=r"^plot sliders shows no new data$"):
+    with pytest.raises(DeploymentError, match=rf"^plot sliders shows no new data\n{OLD} goes"):
         prepare(host, supervisor)
     assert (host.serving, host.candidate) == (OLD, None)
     assert supervisor.running(NEW) == set()
     assert not host.definitions_of(NEW).exists()
+    assert {record.deployment for record in records(host)} == {OLD}
     assert supervisor.signalled(OLD) == {}
     assert host.definitions_of(OLD).exists()
 

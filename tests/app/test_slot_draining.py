@@ -51,7 +51,7 @@ def test_a_drain_ends_when_time_is_up_or_at_a_second_sigterm(tmp_path, seconds, 
                     running.process.send_signal(signal.SIGTERM)
                     await asyncio.sleep(0.5)
                 with pytest.raises(ConnectionClosed):
-                    await websocket.recv()
+                    await asyncio.wait_for(websocket.recv(), 20)
 
         asyncio.run(scenario())
         assert running.process.wait(10) == 0
@@ -92,7 +92,7 @@ def test_a_replaced_slot_cuts_off_those_who_stay_for_too_long(tmp_path):
                 await message(websocket)
                 running.process.send_signal(signal.SIGUSR2)
                 with pytest.raises(ConnectionClosed):
-                    await websocket.recv()
+                    await asyncio.wait_for(websocket.recv(), 20)
 
         asyncio.run(scenario())
         assert running.process.wait(10) == 0

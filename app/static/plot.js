@@ -18,6 +18,11 @@
   const item = { token, elementid: "plot", use_for_title: false };
   const [view] = await Bokeh.embed.embed_items({}, [item], path);
   if (view === undefined) {
+    // The slot may have filled up, or ended, since the page was made: another one may have a place.
+    if (performance.getEntriesByType("navigation")[0].type !== "reload") {
+      location.reload();
+      return;
+    }
     tell("The plot could not be opened: your login may have ended, or the site is restarting.", {
       lost: true,
     });

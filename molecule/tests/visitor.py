@@ -42,6 +42,13 @@ class Ticket:
     token: str = field(repr=False)
     path: str
 
+    @classmethod
+    def of_page(cls, page: Answer) -> "Ticket":
+        """What a plot's page holds."""
+        found = re.search(r'id="session">(.+?)</script>', page.text)
+        assert found, page.text
+        return cls(**json.loads(html.unescape(found[1])))
+
     @property
     def websocket(self) -> str:
         """Path of the websocket."""
@@ -179,9 +186,7 @@ class Visitor:
         """Open a plot's page."""
         page = self.get(f"/{plot}")
         assert page.status == 200, f"/{plot}: {page.status}"
-        found = re.search(r'id="session">(.+?)</script>', page.text)
-        assert found, page.text
-        return Ticket(**json.loads(html.unescape(found[1])))
+        return Ticket.of_page(page)
 
     @contextmanager
     def websocket(

@@ -1,0 +1,88 @@
+"""A plot that leaks costs nobody a session, and the host no more memory than it was given."""
+
+import json
+import time
+
+from checkout import Checkout
+from deploying import said
+from provisioned import Inventory, Site
+from visitor import Ticket, Visitor
+from websocket import RefusedError
+
+LEAK_MB = 20
+VISITS = 200
+PATIENCE = 180.0
+# A session is built before its slot can see what it took, and one more may be on its way.
+OVERSHOOT_MB = 3 * LEAK_MB
+PLOT = f'''"""Leaks.
+
+Keeps {LEAK_MB} MB of every session for ever.
+"""
+
+import sys
+
+from bokeh.io import curdoc
+from bokeh.models import Div
+
+if curdoc().session_context:
+    sys.kept = [*getattr(sys, "kept", []), b"x" * ({LEAK_MB} << 20)]
+curdoc().add_root(Div(text="leaks"))
+'''
+
+
+def resident_mb(site: Site) -> list[float]:
+    """The memory of each slot of the host."""
+    told = site.command(
+        "sh", user="root", text=f"cat {site.variables['site_run_dir']}/*.json"
+    ).stdout
+    decoder, found = json.JSONDecoder(), []
+    while told:
+        status, end = decoder.raw_decode(told)
+        found.append(status["resident_bytes"] / 2**20)
+        told = told[end:].lstrip()
+    return found
+
+
+def visit(viewer: Visitor) -> None:
+    """Open the plot as its page does, which tries again where it is refused or told to wait."""
+    ends = time.monotonic() + PATIENCE
+    while time.monotonic() < ends:
+        page = viewer.get("/leaks")
+        if page.status == 503:
+            assert "All places are taken" in page.text
+            time.sleep(int(page.headers["Retry-After"]))
+            continue
+        try:
+            with viewer.session(Ticket.of_page(page)) as session:
+                assert session.document.roots
+                return
+        except RefusedError as error:
+            # Its slot has filled up since the page was made.
+            if error.status != 503:
+                raise
+    raise AssertionError(f"not let in for {PATIENCE} s")
+
+
+def test_two_hundred_visits_of_a_plot_that_leaks(
+    site: Site, inventory: Inventory, checkout: Checkout, viewer: Visitor
+):
+    checkout.commit({"plots/leaks.py": PLOT})
+    run = inventory.playbook(checkout.playbook)
+    assert run.returncode == 0, said(run)
+    budget = int(site.variables["site_slot_memory_mb"])
+    limit = len(site.slots) + len(site.variables["site_spare_names"])
+    largest, together, used = 0.0, 0.0, 0
+    with viewer.session(viewer.ticket("sliders")) as first:
+        for number in range(VISITS):
+            visit(viewer)
+            if number % 5 == 0:
+                memory = resident_mb(site)
+                largest, together = max(largest, *memory), max(together, sum(memory))
+                used = max(used, len(memory))
+                first.change("phase", number % 6 + 0.5)
+        first.wait_until(lambda: first.model("phase").value > 0)
+    assert largest > budget
+    assert largest < budget + OVERSHOOT_MB
+    # Without the budget, two slots would have held all of it.
+    assert len(site.slots) < used <= limit
+    assert together < limit * (budget + OVERSHOOT_MB)

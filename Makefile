@@ -1,7 +1,7 @@
 # What a developer asks for; how it is done is in tools/.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up down login shell dev check test e2e lock venv
+.PHONY: help up down login shell dev check test e2e bench lock venv
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' Makefile | expand -t 8
@@ -32,6 +32,9 @@ test: venv ## everything: check, and every scenario on hosts of its own
 e2e: venv ## the browser tests, against the site that is up
 	@tools/prerequisites browser
 	@.venv/bin/pytest e2e --ansible-inventory inventory/local
+
+bench: venv ## how fast the site that is up is, beside what it could be at best (ARGS="roundtrip pages")
+	@.venv/bin/python -m bench $(ARGS)
 
 lock: ## resolve pyproject.toml into the locks (ARGS=--upgrade for newer versions)
 	@tools/lock $(ARGS)

@@ -10,7 +10,7 @@ from websockets.asyncio.client import ClientConnection
 from bench.messages import Assembler, Message, frames
 
 PLOT = "sliders"
-_CONTROL = "offset"
+CONTROL = "offset"
 _SOURCE = "wave"
 _SECONDS = 20.0  # how long an answer may take
 _SAME = 1e-9
@@ -41,9 +41,9 @@ class Live:
         """
         await self._receive()  # ACK: the session exists
         await self._send("PULL-DOC-REQ")
-        ids = dict(_named((await self._receive()).content))
+        ids = dict(named((await self._receive()).content))
         try:
-            self._control, self._source = ids[_CONTROL], ids[_SOURCE]
+            self._control, self._source = ids[CONTROL], ids[_SOURCE]
         except KeyError as error:
             raise LiveError(f"the document has nothing named {error}") from error
 
@@ -88,7 +88,7 @@ class Live:
         return message
 
 
-def _named(part: Any) -> Iterator[tuple[str, str]]:
+def named(part: Any) -> Iterator[tuple[str, str]]:
     """The names and ids of the models in a document's JSON."""
     if isinstance(part, dict):
         attributes = part.get("attributes")
@@ -97,7 +97,7 @@ def _named(part: Any) -> Iterator[tuple[str, str]]:
         part = list(part.values())
     if isinstance(part, list):
         for child in part:
-            yield from _named(child)
+            yield from named(child)
 
 
 def _height(message: Message, source: str) -> float | None:

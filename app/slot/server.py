@@ -26,6 +26,7 @@ from app.plots import discover
 from app.slot.connections import Tornado
 from app.slot.discarding import discard_gently
 from app.slot.gate import Gate
+from app.slot.gathering import send_in_one_piece
 from app.slot.health import Healthz, Metrics
 from app.slot.heartbeat import beat
 from app.slot.life import Cause, Life
@@ -83,6 +84,7 @@ def running(options: Options, config: SlotConfig, life: Life) -> Iterator[State]
         ConfigError: If the plots alone take more memory than the slot may.
     """
     use_settings(config.plot_settings)
+    send_in_one_piece()
     state = State(options.name, config.release, life, Budget(options.memory_max_mb))
     applications = _load_plots(state)
     if overrun := state.budget.overrun():

@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from flask import Blueprint, Flask, Response, request
 
+from app.accounts import LiveLogin
 from app.auth import current_login, public
 from app.config import SLOT
 from app.flask_config import current_config
-from app.models import Login
 from app.plots import NAME
 from app.session_ids import InvalidTokenError, read_token, token_of_protocols
 from app.slots import named
@@ -38,10 +38,10 @@ def decide() -> Response:
         return Response(status=401)
     if not _is_own_visit(login):
         return Response(status=403)
-    return Response(status=204, headers={VIEWER_HEADER: login.user.name})
+    return Response(status=204, headers={VIEWER_HEADER: login.user})
 
 
-def _is_own_visit(login: Login) -> bool:
+def _is_own_visit(login: LiveLogin) -> bool:
     config = current_config()
     url = urlsplit(request.headers.get("X-Original-URI", ""))
     path = _WEBSOCKET.fullmatch(url.path)
@@ -54,7 +54,7 @@ def _is_own_visit(login: Login) -> bool:
         _, visit = read_token(token, config.bokeh_secret_key)
     except InvalidTokenError:
         return False
-    wanted = (path["slot"], path["plot"], login.id, login.user.name)
+    wanted = (path["slot"], path["plot"], login.id, login.user)
     if (visit.slot, visit.plot, visit.login, visit.user) != wanted:
         return False
     # A page may outlive its slot, and nginx could only answer that with an error of its own.

@@ -17,7 +17,7 @@ from flask import (
 from werkzeug.wrappers import Response
 
 from app import accounts
-from app.models import Login
+from app.accounts import LiveLogin
 from app.wire import VIEWER_HEADER
 
 View = TypeVar("View")
@@ -32,7 +32,7 @@ def public(view: View) -> View:
     return view
 
 
-def current_login() -> Login | None:
+def current_login() -> LiveLogin | None:
     """The live login of this request's visitor."""
     if "login" not in g:
         login_id = session.get(_SESSION_KEY)
@@ -40,7 +40,7 @@ def current_login() -> Login | None:
     return g.login  # type: ignore[no-any-return]
 
 
-def signed_in() -> Login:
+def signed_in() -> LiveLogin:
     """The visitor's login, in a view that is not public."""
     login = current_login()
     if login is None:
@@ -98,7 +98,7 @@ def _require_login() -> Any:
 def _name_viewer(response: Any) -> Any:
     # Not where g.login was never asked for: /healthz must answer without the database.
     if g.get("login"):
-        response.headers[VIEWER_HEADER] = g.login.user.name
+        response.headers[VIEWER_HEADER] = g.login.user
     return response
 
 

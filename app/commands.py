@@ -127,10 +127,12 @@ def upgrade_database() -> None:
 
 
 @database_group.command("describe")
+@click.option("--if-behind", is_flag=True, help="Print nothing if the tables need no upgrade.")
 @_tells
-def describe_tables() -> None:
+def describe_tables(if_behind: bool) -> None:
     """Print the tables that this release's migrations make, as JSON."""
-    click.echo(tables.dump(schema.made()))
+    if not if_behind or schema.state() is State.BEHIND:
+        click.echo(tables.dump(schema.made()))
 
 
 @database_group.command("fits")

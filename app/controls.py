@@ -12,13 +12,13 @@ class Control:
     Attributes:
         model: Id of its model.
         label: What a viewer calls it.
-        attribute: The attribute that moving it changes.
+        attributes: The attributes that moving it changes, a slider's again when it is let go.
         value: Another value than it has.
     """
 
     model: str
     label: str
-    attribute: str
+    attributes: tuple[str, ...]
     value: Any
 
 
@@ -30,12 +30,12 @@ def controls(document: Any) -> Iterator[Control]:
         if model["name"] == "Slider":
             value, step = attributes["value"], attributes.get("step", 1)
             further = value + step if value + step <= attributes["end"] else value - step
-            yield Control(model["id"], label, "value", further)
+            yield Control(model["id"], label, ("value", "value_throttled"), further)
         elif model["name"] == "Select":
             options = [o[0] if isinstance(o, list) else o for o in attributes.get("options", [])]
             others = [option for option in options if option != attributes.get("value", "")]
             if others:
-                yield Control(model["id"], label, "value", others[0])
+                yield Control(model["id"], label, ("value",), others[0])
 
 
 def is_driven_otherwise(document: Any) -> bool:

@@ -45,8 +45,3 @@ class Login(Base):
     expires_at: Mapped[int]
     revoked: Mapped[bool] = mapped_column(default=False, server_default=false())
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
-
-    @property
-    def live(self) -> bool:
-        """Whether it still lets its user in, at this moment."""
-        return not self.revoked and self.expires_at > _now() and self.user.active

@@ -14,6 +14,7 @@ from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
+from app.controls import Control
 from app.session_ids import Visit, mint_token
 from app.slots import Slot
 from app.wire import VIEWER_HEADER, slot_path
@@ -53,13 +54,11 @@ class Session:
             raise ProbeError(f"{plot} opened with nothing to show; see the slot's log")
         return document
 
-    async def change(self, model: str, attribute: str, value: Any) -> bool:
-        """Change a model's attribute, as a viewer who moves a control does.
+    async def move(self, control: Control) -> bool:
+        """Move a control, as a viewer does.
 
         Args:
-            model: Id of the model.
-            attribute: Name of the attribute.
-            value: Its new value.
+            control: The control.
 
         Returns:
             Whether the document changed in answer.
@@ -67,8 +66,12 @@ class Session:
         Raises:
             ProbeError: If the plot's code failed.
         """
-        event = {"kind": "ModelChanged", "model": {"id": model}, "attr": attribute, "new": value}
-        _, patched = await self._ask("PATCH-DOC", {"events": [event]})
+        model = {"id": control.model}
+        events = [
+            {"kind": "ModelChanged", "model": model, "attr": attribute, "new": control.value}
+            for attribute in control.attributes
+        ]
+        _, patched = await self._ask("PATCH-DOC", {"events": events})
         return patched
 
     async def _ask(self, kind: str, content: dict[str, Any]) -> tuple[dict[str, Any], bool]:

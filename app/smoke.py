@@ -174,7 +174,7 @@ async def _move_controls(plot: str, session: Session) -> str:
     tried = list(controls(document))
     for control in tried:
         try:
-            answered = await session.change(control.model, control.attribute, control.value)
+            answered = await session.move(control)
         except ProbeError as error:
             raise ProbeError(f"plot {plot}: moving {control.label} fails: {error}") from error
         if answered:

@@ -35,7 +35,7 @@ def plot(name: str) -> str:
     slot, components = choose(name)
     login = signed_in()
     # As long as the login: the page reconnects with the token that it was given first.
-    visit = Visit(name, login.user.name, login.id, slot.name, login.expires_at)
+    visit = Visit(name, login.user, login.id, slot.name, login.expires_at)
     token = mint_token(visit, current_config().bokeh_secret_key, request.args.to_dict(False))
     g.content_policy = PLOT_POLICY
     return render_template(

@@ -23,12 +23,15 @@ def main() -> None:
     host = LocalHost()
     host.bring()
     rows: list[Row] = []
-    for name in names:
-        began = time.monotonic()
-        rows += ROWS[name](host)
-        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
-    (Path(environment()["STATE"]) / "bench.json").write_text(as_json(rows))
-    print(as_text(rows))
+    try:
+        for name in names:
+            began = time.monotonic()
+            rows += ROWS[name](host)
+            print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+    finally:
+        # What was measured is not lost with what could not be.
+        (Path(environment()["STATE"]) / "bench.json").write_text(as_json(rows))
+        print(as_text(rows))
 
 
 if __name__ == "__main__":

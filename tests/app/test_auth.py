@@ -70,8 +70,13 @@ def test_a_new_password_ends_every_login(site: Flask, alice: FlaskClient):
     assert alice.get("/", **BASE).status_code == 303
 
 
-def test_an_expired_login_ends(alice: FlaskClient, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("app.models.time.time", lambda: 2**32)
+def test_an_expired_login_ends(site: Flask, alice: FlaskClient, monkeypatch: pytest.MonkeyPatch):
+    # Past the cookie, which ends at the same time.
+    with site.app_context():
+        login = session().query(Login).one()
+        assert accounts.live_login(login.id)
+        monkeypatch.setattr("app.accounts.time.time", lambda: login.expires_at)
+        assert not accounts.live_login(login.id)
     assert alice.get("/", **BASE).status_code == 303
 
 

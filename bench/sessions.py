@@ -15,7 +15,7 @@ _TRIALS = 3
 _SLOTS = (1, 2, 4)
 # Held by each process. More viewers at a move a second are as many moves of these.
 _SESSIONS = 100
-_LEAST, _MOST = 100.0, 1600.0  # moves per second
+_LEAST, _MOST = 200.0, 3200.0  # moves per second
 _HALVINGS = 5
 
 

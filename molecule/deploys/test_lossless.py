@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -11,19 +13,51 @@ from provisioned import REPOSITORY, Inventory, Site, poll
 
 from bench.crowd_process import CrowdProcess, crowd
 
+# Another table, which the releases before and after do not know.
+MIGRATION = """\
+revision = "with_notes"
+down_revision = "0001"
+branch_labels = depends_on = None
+
+
+def upgrade():
+    from alembic import op
+    from sqlalchemy import Column, Integer
+
+    op.create_table("notes", Column("id", Integer(), primary_key=True))
+"""
+TAKE_BACK = """
+import sqlite3, sys
+with sqlite3.connect(sys.stdin.read()) as database:
+    database.execute("DROP TABLE notes")
+    database.execute("UPDATE alembic_version SET version_num = '0001'")
+"""
 SESSIONS = 40
 # The last viewers are waited for a minute, in case that they come back.
 GONE_WITHIN = 120.0
 
 
+Come = Callable[[], AbstractContextManager[CrowdProcess]]
+
+
 @pytest.fixture
-def crowd_arguments(site: Site, tmp_path: Path) -> list[str]:
-    """How a crowd of `SESSIONS` reaches the site."""
+def come(site: Site, password: str, tmp_path: Path) -> Come:
+    """Have a crowd of `SESSIONS` on the site."""
     chain = tmp_path / "chain.pem"
     chain.write_text(site.certificate)
     host, port = site.address
     options = {"connect": f"{host}:{port}", "ca": chain, "user": VIEWER, "sessions": SESSIONS}
-    return [f"--{name}={value}" for name, value in options.items()]
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    return lambda: crowd(site.origin, password, *arguments)
+
+
+@pytest.fixture
+def migration(site: Site) -> Iterator[dict[str, str]]:
+    """The files of a migration, which is taken back at the end."""
+    yield {"migrations/9998_notes.py": MIGRATION}
+    database = f"{site.variables['site_data_dir']}/site.db"
+    site.python(TAKE_BACK, site.variables["site_app_user"], text=database)
+    assert site.cli("database", "status") == "up to date"
 
 
 def assert_nobody_noticed(people: CrowdProcess) -> None:
@@ -47,20 +81,26 @@ def slots_of(people: CrowdProcess) -> list[str]:
 
 
 def test_three_deploys_and_a_rollback_under_load(
-    site: Site, inventory: Inventory, checkout: Checkout, password: str, crowd_arguments: list[str]
+    site: Site,
+    inventory: Inventory,
+    checkout: Checkout,
+    migration: dict[str, str],
+    come: Come,
 ):
     original, first = site.variables["site_release"], serving(site)
     wanted, returned = [first], []
-    with crowd(site.origin, password, *crowd_arguments) as people:
-        for number in range(3):
-            release = checkout.commit({"plots/bars.py": f"\n# change {number}\n"})
+    with come() as people:
+        for number, files in enumerate(({}, migration, migration)):
+            release = checkout.commit({"plots/bars.py": f"\n# change {number}\n", **files})
             run = inventory.playbook(checkout.playbook)
             assert run.returncode == 0, run.stdout
             returned.append(time.time())
             wanted.append(serving(site))
             assert deployments(site)[0]["release"] == release
+        assert site.cli("database", "status") == "up to date"
         run = inventory.playbook(checkout.playbook, "-e", f"app_release={original}")
         assert run.returncode == 0, run.stdout
+        assert site.cli("database", "status") == "newer than this release needs"
         assert deployments(site)[0]["release"] == original
         states = {d["deployment"]: (d["state"], d["sessions"]) for d in deployments(site)}
         # Those who came before the first deploy are still there, where they were.
@@ -96,14 +136,14 @@ def leftovers(site: Site) -> set[str]:
 
 
 def test_changed_settings_and_secrets_under_load(
-    site: Site, inventory: Inventory, password: str, crowd_arguments: list[str], tmp_path: Path
+    site: Site, inventory: Inventory, come: Come, tmp_path: Path
 ):
     first = serving(site)
     secret = tmp_path / "changed.json"
     secret.write_text(json.dumps({"vault_bokeh_secret_key": "changed" * 6}))
     changes = ["-e", '{"site_slots": 3, "site_login_hours": 11}'], ["-e", f"@{secret}"]
     wanted = [first]
-    with crowd(site.origin, password, *crowd_arguments) as people:
+    with come() as people:
         for change in changes:
             run = inventory.playbook(str(REPOSITORY / "playbook.yml"), *change)
             assert run.returncode == 0, run.stdout

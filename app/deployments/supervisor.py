@@ -1,16 +1,18 @@
 """supervisord, over its unix socket (XML-RPC, http://supervisord.org/api.html)."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from xmlrpc.client import ServerProxy, Transport
+from xmlrpc.client import Fault, ServerProxy, Transport
 
 from app.unix_http import UnixConnection
 
 _NAME = re.compile(r"(?P<program>\w+)-(?P<deployment>[0-9a-f]{12})(_(?P<number>[0-9]+))?")
 _SECONDS = 30.0
+_ALREADY_STARTED, _NOT_RUNNING = 60, 70  # supervisor.xmlrpc.Faults
 ALIVE = {"STARTING", "RUNNING", "BACKOFF", "STOPPING"}
 
 
@@ -85,20 +87,28 @@ class Supervisor:
 
     def start(self, process: Process) -> None:
         """Start a process, without waiting for it."""
-        self._rpc.startProcess(process.name, False)
+        self._tell(self._rpc.startProcess, process.name, False)
 
     def signal(self, process: Process, signal: str) -> None:
         """Send a process a signal, such as ``USR2``."""
-        self._rpc.signalProcess(process.name, signal)
+        self._tell(self._rpc.signalProcess, process.name, signal)
 
     def stop(self, process: Process) -> None:
         """Stop a process, without waiting for it."""
-        self._rpc.stopProcess(process.name, False)
+        self._tell(self._rpc.stopProcess, process.name, False)
 
     def forget(self, deployment: str) -> None:
         """Drop the programs of a deployment, none of which is alive."""
         for group in {process.name.partition(":")[0] for process in self.processes(deployment)}:
             self._rpc.removeProcessGroup(group)
+
+    def _tell(self, call: Callable[..., object], *arguments: object) -> None:
+        try:
+            call(*arguments)
+        except Fault as fault:
+            # It has ended, or begun, since it was listed.
+            if fault.faultCode not in {_ALREADY_STARTED, _NOT_RUNNING}:
+                raise
 
 
 class _UnixTransport(Transport):

@@ -1,5 +1,7 @@
 """Health: is the process alive, and would a viewer get plots."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from flask import Blueprint, Flask
 
 from app import slots
@@ -43,10 +45,17 @@ def problems() -> list[str]:
     if len(taking) < config.slot_count:
         counted = f"{len(taking)} of {config.slot_count} slots take visits"
         found.append(f"{counted}: {', '.join(away)}")
-    for slot in taking:
-        for plot in discover():
-            try:
-                open_document(slot, plot, config.bokeh_secret_key)
-            except ProbeError as error:
-                found.append(str(error))
+    with ThreadPoolExecutor(max_workers=max(1, len(taking))) as pool:
+        for told in pool.map(lambda slot: _problems_of(slot, config.bokeh_secret_key), taking):
+            found += told
+    return found
+
+
+def _problems_of(slot: slots.Slot, key: bytes) -> list[str]:
+    found = []
+    for plot in discover():
+        try:
+            open_document(slot, plot, key)
+        except ProbeError as error:
+            found.append(str(error))
     return found

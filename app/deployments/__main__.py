@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import sys
+from xmlrpc.client import Fault
 
 from app.config import ConfigError
 from app.deployments.host import DeploymentError, Host
@@ -40,6 +41,9 @@ def main() -> None:
             changed = act(host, supervisor)
         except DeploymentError as error:
             sys.exit(str(error))
+        except (OSError, Fault) as error:
+            still = host.serving or "nothing"
+            sys.exit(f"{arguments.verb} stopped half-way, run it again: {error}; {still} serves")
         print("changed" if changed else "unchanged")  # noqa: T201
 
 

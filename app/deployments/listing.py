@@ -20,7 +20,8 @@ def tell(host: Host, supervisor: Supervisor, *, as_json: bool) -> str:
         supervisor: Its supervisord.
         as_json: As a JSON array instead of a table.
     """
-    told = [_describe(host, record, supervisor.processes()) for record in records(host)]
+    processes = supervisor.processes()
+    told = [_describe(host, record, processes) for record in records(host)]
     if as_json:
         return json.dumps(told)
     rows = [{name: name.upper() for name in _COLUMNS}, *told]

@@ -8,6 +8,7 @@ from app.deployments.host import DeploymentError, Host
 from app.deployments.last_words import last_words
 from app.deployments.retire import RESUME, retire
 from app.deployments.statuses import drains
+from app.deployments.strength import keep_strength
 from app.deployments.supervisor import Supervisor
 from app.unix_http import UnixConnection
 
@@ -37,6 +38,7 @@ def prepare(host: Host, supervisor: Supervisor) -> bool:
         retire(host, supervisor, host.candidate)
     # First of all, so that the steward of what serves knows whose programs these are.
     host.point(host.candidate_link, host.deployment)
+    was_here = any(process.alive for process in supervisor.processes(host.deployment))
     try:
         started = _run(host, supervisor)
         _wait_until_ready(host, supervisor)
@@ -47,27 +49,31 @@ def prepare(host: Host, supervisor: Supervisor) -> bool:
         if not serves:
             retire(host, supervisor, host.deployment)
             host.point(host.candidate_link, host.serving)
-            (host.records_dir / host.deployment).unlink()
+            if not was_here:  # else it may still have viewers
+                (host.records_dir / host.deployment).unlink()
         raise DeploymentError(told) from error
     return started
 
 
 def _run(host: Host, supervisor: Supervisor) -> bool:
-    before = {process.name for process in supervisor.processes(host.deployment) if process.alive}
-    supervisor.load(host.deployment, host.definitions_of(host.deployment))
+    """Start all but the slots, which `keep_strength` starts, and resume slots that drain."""
+    started = supervisor.load(host.deployment, host.definitions_of(host.deployment))
     for process in supervisor.processes(host.deployment):
-        if process.alive and drains(host, process):
+        if process.is_slot and drains(host, process):
             supervisor.signal(process, RESUME)
-        elif not process.alive and process.number < host.slots:  # the steward starts the spares
+        elif not (process.is_slot or process.alive):
             supervisor.start(process)
-    after = {process.name for process in supervisor.processes(host.deployment) if process.alive}
-    return after != before
+            started = True
+    return started
 
 
 def _wait_until_ready(host: Host, supervisor: Supervisor) -> None:
     """Wait until the website says that every plot opens in every slot."""
     ends = time.monotonic() + _START_SECONDS
     while problem := _problem(host):
+        # The steward of a deployment looks after its slots once that serves.
+        if host.serving != host.deployment:
+            keep_strength(host, supervisor)
         given_up = [
             process.name
             for process in supervisor.processes(host.deployment)

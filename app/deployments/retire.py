@@ -22,6 +22,7 @@ def retire(host: Host, supervisor: Supervisor, deployment: str) -> None:
     for process in supervisor.processes(deployment):
         # A slot that has told nothing yet has no viewers, and may not know signals either.
         if process.is_slot and process.state == "RUNNING" and process.number in told:
-            supervisor.signal(process, DRAIN)
+            if told[process.number]["cause"] is None:
+                supervisor.signal(process, DRAIN)
         elif process.alive and process.state != "STOPPING":
             supervisor.stop(process)

@@ -71,19 +71,21 @@ class Supervisor:
                 )
         return found
 
-    def load(self, deployment: str, definitions: Path) -> None:
-        """Take the programs of a deployment over from its definitions, and start them.
+    def load(self, deployment: str, definitions: Path) -> bool:
+        """Take over the programs of a deployment from its definitions, and start them.
 
-        Programs that run already are left as they are.
+        Programs that are known already are left as they are.
+
+        Returns:
+            Whether there were any that were not.
         """
         self._rpc.reloadConfig()
-        known = self.processes(deployment)
-        for group in re.findall(r"(?m)^\[program:(.+)\]$", definitions.read_text()):
-            ours = [process for process in known if process.name.startswith(f"{group}:")]
-            if not any(process.alive for process in ours):
-                if ours:
-                    self._rpc.removeProcessGroup(group)
-                self._rpc.addProcessGroup(group)
+        known = {process.name.partition(":")[0] for process in self.processes(deployment)}
+        defined = re.findall(r"(?m)^\[program:(.+)\]$", definitions.read_text())
+        unknown = [group for group in defined if group not in known]
+        for group in unknown:
+            self._rpc.addProcessGroup(group)
+        return bool(unknown)
 
     def start(self, process: Process) -> None:
         """Start a process, without waiting for it."""

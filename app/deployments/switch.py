@@ -3,13 +3,13 @@
 import os
 import time
 
-from app.deployments.host import Host
+from app.deployments.host import DeploymentError, Host
 from app.deployments.records import records
 from app.deployments.retire import retire
 from app.deployments.supervisor import Supervisor
 
 # A request that nginx took to the website before is answered in this time.
-_SETTLE_SECONDS = 3.0
+SETTLE_SECONDS = 3.0
 
 
 def switch(host: Host, supervisor: Supervisor) -> bool:
@@ -20,13 +20,20 @@ def switch(host: Host, supervisor: Supervisor) -> bool:
         supervisor: Its supervisord.
 
     Returns:
-        Whether anything had to be done.
+        Whether another one served before.
+
+    Raises:
+        DeploymentError: If this deployment was not prepared.
     """
     switched = host.serving != host.deployment
+    if switched and host.candidate != host.deployment:
+        raise DeploymentError(
+            f"deployment {host.deployment} was not prepared: run the playbook, which does that"
+        )
     if switched:
         host.point(host.serving_link, host.deployment)
         os.utime(host.records_dir / host.deployment)
-        time.sleep(_SETTLE_SECONDS)
+        time.sleep(SETTLE_SECONDS)
     others = {record.deployment for record in records(host)}
     others |= {process.deployment for process in supervisor.processes()}
     for other in others - {host.deployment}:

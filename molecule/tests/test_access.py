@@ -516,7 +516,7 @@ def test_a_slot_serves_nothing_but_websockets(site, visit, ticket, page):
 def test_other_users_of_the_host_reach_no_slot(site, path):
     operator = site.command("id", "--user", "--name").stdout.strip()
     for user in ("nobody", operator):
-        for slot in (*site.slots, site.program("application"), "gate"):
+        for slot in (*site.slots, site.program("application")):
             asked = f"{PREFIX}/{slot}{path}"
             assert knock_at_socket(site, user, slot, asked, Host="localhost") == "no permission"
 

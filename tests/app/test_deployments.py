@@ -21,6 +21,8 @@ from app.deployments.prepare import prepare
 from app.deployments.prune import prune
 from app.deployments.records import records
 from app.deployments.retire import retire
+from app.deployments.statuses import statuses
+from app.deployments.strength import keep_strength
 from app.deployments.supervisor import Process
 
 OLD, NEW, OTHER = "0" * 12, "1" * 12, "2" * 12
@@ -33,6 +35,7 @@ class FakeSupervisor:
 
     states: dict[str, str] = field(default_factory=dict)
     signals: list[tuple[str, str]] = field(default_factory=list)
+    started: list[str] = field(default_factory=list)
 
     def have(self, deployment: str, state: str = "RUNNING") -> None:
         """Know the programs of a deployment; its spares do not run."""
@@ -51,12 +54,15 @@ class FakeSupervisor:
                 found.append(Process(name, program, of, int(number), state))
         return found
 
-    def load(self, deployment: str, definitions: Path) -> None:
+    def load(self, deployment: str, definitions: Path) -> bool:
         assert definitions.exists()
-        if not self.processes(deployment):
-            self.have(deployment)
+        if self.processes(deployment):
+            return False
+        self.have(deployment)
+        return True
 
     def start(self, process: Process) -> None:
+        self.started.append(process.name)
         self.states[process.name] = "RUNNING"
 
     def signal(self, process: Process, signal: str) -> None:
@@ -170,7 +176,7 @@ def website(host: Host) -> Iterator[Callable[[int, str], None]]:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prepare_module, "_START_SECONDS", 0.5)
-    monkeypatch.setattr(switch, "_SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(switch, "SETTLE_SECONDS", 0.0)
 
 
 def fail_smoke(host: Host, sentence: str) -> None:
@@ -202,9 +208,10 @@ def test_the_steward_of_what_serves_leaves_a_candidate_alone_from_its_start(host
     old = replace(host, deployment=OLD)
     supervisor.have(OLD)
 
-    def load_and_tend(deployment: str, definitions: Path) -> None:
-        FakeSupervisor.load(supervisor, deployment, definitions)
+    def load_and_tend(deployment: str, definitions: Path) -> bool:
+        loaded = FakeSupervisor.load(supervisor, deployment, definitions)
         steward.clear_retired(old, supervisor)
+        return loaded
 
     supervisor.load = load_and_tend
     prepare(host, supervisor)
@@ -226,7 +233,67 @@ def test_what_serves_is_started_where_it_was_stopped(host, supervisor):
     supervisor.have(NEW, state="STOPPED")
     host.point(host.serving_link, NEW)
     assert prepare(host, supervisor) is True
-    assert supervisor.running(NEW) == {"application", "bokeh_apps", "steward"}
+    # The steward, which runs again, looks after the slots.
+    assert supervisor.running(NEW) == {"application", "steward"}
+
+
+@pytest.mark.usefixtures("website")
+def test_a_slot_that_was_replaced_is_not_started_again_by_the_next_run(host, supervisor):
+    supervisor.have(NEW)
+    host.point(host.serving_link, NEW)
+    supervisor.states[f"bokeh_apps-{NEW}:bokeh_apps-{NEW}_0"] = "EXITED"
+    supervisor.states[f"bokeh_spares-{NEW}:bokeh_spares-{NEW}_2"] = "RUNNING"
+    before = dict(supervisor.states)
+    assert prepare(host, supervisor) is False
+    assert supervisor.states == before
+
+
+def test_a_deployment_that_resumes_gets_a_spare_for_a_slot_past_its_budget(
+    host, supervisor, website
+):
+    supervisor.have(NEW)
+    tell_status(host, NEW, 0, "memory")
+    tell_status(host, NEW, 1, None)
+    website(503, "1 of 2 slots take visits")
+    with pytest.raises(DeploymentError):
+        prepare(host, supervisor)
+    assert f"bokeh_spares-{NEW}:bokeh_spares-{NEW}_2" in supervisor.started
+
+
+@pytest.mark.usefixtures("website")
+def test_a_refused_deployment_that_has_viewers_is_not_forgotten(host, supervisor):
+    supervisor.have(NEW)
+    tell_status(host, NEW, 0, "replaced")
+    fail_smoke(host, "no")
+    with pytest.raises(DeploymentError):
+        prepare(host, supervisor)
+    assert {record.deployment for record in records(host)} == {OLD, NEW}
+
+
+def test_only_what_was_prepared_serves(host, supervisor):
+    with pytest.raises(DeploymentError, match="was not prepared"):
+        switch.switch(host, supervisor)
+    assert host.serving == OLD
+
+
+def test_what_served_a_moment_ago_still_answers(host, supervisor, monkeypatch):
+    monkeypatch.setattr(switch, "SETTLE_SECONDS", 60.0)
+    supervisor.have(OLD)
+    host.point(host.serving_link, NEW)
+    steward.clear_retired(host, supervisor)
+    assert "application" in supervisor.running(OLD)
+
+
+def test_what_is_no_status_is_not_believed(host, supervisor, tmp_path):
+    supervisor.have(NEW)
+    name = f"unit-1-{NEW}"
+    (host.run_dir / f"{name}-x.json").write_text("{}")
+    for number, text in enumerate(("", "[]", "{}", '{"cause": 1, "sessions": 0}')):
+        (host.run_dir / f"{name}-{number}.json").write_text(text)
+    (tmp_path / "secret").write_text('{"cause": null, "sessions": 1}')
+    (host.run_dir / f"{name}-5.json").symlink_to(tmp_path / "secret")
+    os.mkfifo(host.run_dir / f"{name}-6.json")
+    assert statuses(host, NEW) == {}
 
 
 @pytest.mark.usefixtures("website")
@@ -313,16 +380,16 @@ def test_the_steward_starts_a_spare_for_a_slot_that_drains(host, supervisor):
     supervisor.have(NEW)
     for number, cause in enumerate((None, "memory")):
         tell_status(host, NEW, number, cause)
-    steward.keep_strength(host, supervisor)
+    keep_strength(host, supervisor)
     assert supervisor.states[f"bokeh_spares-{NEW}:bokeh_spares-{NEW}_2"] == "RUNNING"
     assert supervisor.states[f"bokeh_spares-{NEW}:bokeh_spares-{NEW}_3"] == "STOPPED"
-    steward.keep_strength(host, supervisor)
+    keep_strength(host, supervisor)
     assert supervisor.states[f"bokeh_spares-{NEW}:bokeh_spares-{NEW}_3"] == "STOPPED"
 
 
 def test_the_steward_starts_nothing_that_the_host_has_no_memory_for(host, supervisor, caplog):
     supervisor.have(NEW, state="EXITED")
-    steward.keep_strength(replace(host, slot_memory=10**9), supervisor)
+    keep_strength(replace(host, slot_memory=10**9), supervisor)
     assert supervisor.running(NEW) == set()
     assert "no memory for another slot" in caplog.text
 
@@ -335,7 +402,7 @@ def test_the_steward_forgets_what_has_ended_and_drains_what_came_back(host, supe
     tell_status(host, OTHER, 1, None)
     steward.clear_retired(host, supervisor)
     assert supervisor.processes(OLD) == []
-    assert supervisor.signalled(OTHER) == {"0": "USR2", "1": "USR2"}
+    assert supervisor.signalled(OTHER) == {"1": "USR2"}
     assert supervisor.signalled(NEW) == {}
 
 

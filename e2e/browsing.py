@@ -20,9 +20,14 @@ class Complaints:
         """Hear a page's complaints."""
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.seen.append(f"error: {error}"))
-        page.on("requestfailed", lambda request: self.seen.append(f"failed: {request.url}"))
+        page.on("requestfailed", self._failed)
         page.on("request", self._request)
         page.on("response", self._response)
+
+    def _failed(self, request: Request) -> None:
+        # The browser itself gives up what a page that is left has not loaded yet, such as its icon.
+        if request.failure != "net::ERR_ABORTED":
+            self.seen.append(f"failed: {request.url}: {request.failure}")
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

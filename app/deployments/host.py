@@ -1,6 +1,9 @@
 """Where things are on this host, and which deployment serves."""
 
-from collections.abc import Mapping
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +81,16 @@ class Host:
     def locked(self) -> bool:
         """Whether somebody deploys, or was interrupted."""
         return self.lock_file.exists() and self.lock_file.stat().st_size > 0
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Have nobody else change what serves and what runs meanwhile: no steward, no playbook."""
+        directory = os.open(self.records_dir, os.O_RDONLY)
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(directory)
 
     def socket_of(self, deployment: str) -> Path:
         """The website's socket of a deployment."""

@@ -34,10 +34,11 @@ def prepare(host: Host, supervisor: Supervisor) -> bool:
             out of service and forgotten, unless it is the one that serves.
     """
     serves = host.serving == host.deployment
-    if host.candidate and host.candidate != host.deployment:
-        retire(host, supervisor, host.candidate)
-    # First of all, so that the steward of what serves knows whose programs these are.
-    host.point(host.candidate_link, host.deployment)
+    with host.alone():
+        if host.candidate and host.candidate != host.deployment:
+            retire(host, supervisor, host.candidate)
+        # So that the steward of what serves knows whose programs these are.
+        host.point(host.candidate_link, host.deployment)
     was_here = any(process.alive for process in supervisor.processes(host.deployment))
     try:
         started = _run(host, supervisor)
@@ -47,8 +48,9 @@ def prepare(host: Host, supervisor: Supervisor) -> bool:
     except DeploymentError as error:
         told = f"{error}\n{host.serving or 'nothing'} goes on serving. {last_words(host)}"
         if not serves:
-            retire(host, supervisor, host.deployment)
-            host.point(host.candidate_link, host.serving)
+            with host.alone():
+                retire(host, supervisor, host.deployment)
+                host.point(host.candidate_link, host.serving)
             if not was_here:  # else it may still have viewers
                 (host.records_dir / host.deployment).unlink()
         raise DeploymentError(told) from error

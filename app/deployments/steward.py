@@ -21,13 +21,27 @@ def tend(host: Host, supervisor: Supervisor) -> None:
         supervisor: Its supervisord.
     """
     while True:
-        if host.serving == host.deployment:
-            keep_strength(host, supervisor)
-            clear_retired(host, supervisor)
-            # Whoever deploys may have put in place what nothing refers to yet.
-            if not host.locked:
-                prune(host, supervisor)
+        look(host, supervisor)
         time.sleep(_LOOK_SECONDS)
+
+
+def look(host: Host, supervisor: Supervisor) -> None:
+    """Do what there is to do now, if this deployment serves.
+
+    Args:
+        host: The host.
+        supervisor: Its supervisord.
+    """
+    # What was seen must hold until it was acted on: a deployment that is switched to in between
+    # would be taken for one that came back.
+    with host.alone():
+        if host.serving != host.deployment:
+            return
+        keep_strength(host, supervisor)
+        clear_retired(host, supervisor)
+        # Whoever deploys may have put in place what nothing refers to yet.
+        if not host.locked:
+            prune(host, supervisor)
 
 
 def clear_retired(host: Host, supervisor: Supervisor) -> None:

@@ -25,17 +25,20 @@ def switch(host: Host, supervisor: Supervisor) -> bool:
     Raises:
         DeploymentError: If this deployment was not prepared.
     """
-    switched = host.serving != host.deployment
-    if switched and host.candidate != host.deployment:
-        raise DeploymentError(
-            f"deployment {host.deployment} was not prepared: run the playbook, which does that"
-        )
+    with host.alone():
+        switched = host.serving != host.deployment
+        if switched and host.candidate != host.deployment:
+            raise DeploymentError(
+                f"deployment {host.deployment} was not prepared: run the playbook, which does that"
+            )
+        if switched:
+            host.point(host.serving_link, host.deployment)
+            os.utime(host.records_dir / host.deployment)
     if switched:
-        host.point(host.serving_link, host.deployment)
-        os.utime(host.records_dir / host.deployment)
         time.sleep(SETTLE_SECONDS)
-    others = {record.deployment for record in records(host)}
-    others |= {process.deployment for process in supervisor.processes()}
-    for other in others - {host.deployment}:
-        retire(host, supervisor, other)
+    with host.alone():
+        others = {record.deployment for record in records(host)}
+        others |= {process.deployment for process in supervisor.processes()}
+        for other in others - {host.deployment}:
+            retire(host, supervisor, other)
     return switched

@@ -220,6 +220,27 @@ def test_the_steward_of_what_serves_leaves_a_candidate_alone_from_its_start(host
 
 
 @pytest.mark.usefixtures("website")
+def test_a_switch_in_the_middle_of_the_stewards_look_waits_for_its_end(host, supervisor):
+    old = replace(host, deployment=OLD)
+    supervisor.have(OLD)
+    prepare(host, supervisor)
+    switching = Thread(target=switch.switch, args=(host, supervisor))
+
+    def processes_while_switching(deployment: str | None = None) -> list[Process]:
+        if not switching.ident:
+            switching.start()
+            switching.join(0.2)
+        return FakeSupervisor.processes(supervisor, deployment)
+
+    supervisor.processes = processes_while_switching
+    steward.look(old, supervisor)
+    switching.join()
+    assert host.serving == NEW
+    assert supervisor.running(NEW) == {"application", "bokeh_apps", "steward"}
+    assert supervisor.signalled(NEW) == {}
+
+
+@pytest.mark.usefixtures("website")
 def test_what_serves_is_left_alone(host, supervisor):
     supervisor.have(NEW)
     host.point(host.serving_link, NEW)

@@ -9,11 +9,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 from flask import Blueprint, Flask, Response, request
 
-from app.accounts import LiveLogin
 from app.auth import current_login, public
 from app.config import SLOT
 from app.flask_config import current_config
+from app.people.logins import LiveLogin
 from app.plots import NAME
+from app.rights import may_open
 from app.session_ids import InvalidTokenError, read_token, token_of_protocols
 from app.slots import named
 from app.wire import PREFIX, VIEWER_HEADER
@@ -56,6 +57,8 @@ def _is_own_visit(login: LiveLogin) -> bool:
         return False
     wanted = (path["slot"], path["plot"], login.id, login.user)
     if (visit.slot, visit.plot, visit.login, visit.user) != wanted:
+        return False
+    if not may_open(visit.plot, login.groups):
         return False
     # A page may outlive its slot, and nginx could only answer that with an error of its own.
     return named(visit.slot).socket.exists()

@@ -16,8 +16,8 @@ from flask import (
 )
 from werkzeug.wrappers import Response
 
-from app import accounts
-from app.accounts import LiveLogin
+from app.people import logins
+from app.people.logins import LiveLogin
 from app.wire import VIEWER_HEADER
 
 View = TypeVar("View")
@@ -36,7 +36,7 @@ def current_login() -> LiveLogin | None:
     """The live login of this request's visitor."""
     if "login" not in g:
         login_id = session.get(_SESSION_KEY)
-        g.login = accounts.live_login(login_id) if isinstance(login_id, str) else None
+        g.login = logins.live_login(login_id) if isinstance(login_id, str) else None
     return g.login  # type: ignore[no-any-return]
 
 
@@ -69,7 +69,7 @@ def login_form() -> str | Response:
 @public
 def login() -> Response | tuple[str, int]:
     """Check name and password and open a login."""
-    opened = accounts.sign_in(request.form.get("name", ""), request.form.get("password", ""))
+    opened = logins.sign_in(request.form.get("name", ""), request.form.get("password", ""))
     if not opened:
         message = "That name and password do not match an account that may sign in."
         return render_template("login.html", next=_next(), message=message), 401
@@ -82,7 +82,7 @@ def login() -> Response | tuple[str, int]:
 @bp.post("/logout")
 def logout() -> Response:
     """End the visitor's login."""
-    accounts.sign_out(signed_in())
+    logins.sign_out(signed_in())
     session.clear()
     return redirect(url_for("auth.login_form"), 303)
 

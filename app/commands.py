@@ -12,9 +12,11 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
-from app import accounts, health, schema, tables
+from app import health, schema, tables
 from app.fit import misfits
 from app.flask_config import current_config
+from app.people import accounts
+from app.people.errors import AccountError
 from app.plot_check import check
 from app.plots import discover
 from app.probe import ProbeError
@@ -22,7 +24,7 @@ from app.schema import State
 from app.smoke import Gate, try_out
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-_TOLD = (accounts.AccountError, schema.MigrationError, tables.DescriptionError)
+_TOLD = (AccountError, schema.MigrationError, tables.DescriptionError)
 
 user_group = AppGroup("user", help="The people who may sign in.")
 database_group = AppGroup("database", help="The tables that the site needs.")

@@ -58,6 +58,7 @@ class Config(SlotConfig):
         slot_count: How many slots are wanted.
         run_dir: Directory of the slots' unix sockets.
         login_hours: Life of a login, in hours.
+        plot_groups: The groups that may open a plot, by plot, where its own file does not say.
     """
 
     secret_key: str
@@ -66,6 +67,7 @@ class Config(SlotConfig):
     slot_count: int
     run_dir: Path
     login_hours: float
+    plot_groups: dict[str, frozenset[str]]
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Config":
@@ -137,7 +139,21 @@ def _hours(text: str) -> float:
 
 
 def _plot_settings(text: str) -> dict[str, dict[str, Any]]:
-    wanted = 'a JSON object such as {"bars": {"maximum_days": 60}}'
+    return _by_plot(text, 'a JSON object such as {"bars": {"maximum_days": 60}}')
+
+
+def _plot_groups(text: str) -> dict[str, frozenset[str]]:
+    wanted = 'a JSON object such as {"bars": {"groups": ["finance"]}}'
+    found = {}
+    for plot, given in _by_plot(text, wanted).items():
+        groups = given.get("groups")
+        if set(given) != {"groups"} or not isinstance(groups, list):
+            raise ValueError(wanted)
+        found[plot] = frozenset(map(str, groups))
+    return found
+
+
+def _by_plot(text: str, wanted: str) -> dict[str, dict[str, Any]]:
     try:
         settings = json.loads(text)
     except json.JSONDecodeError as error:
@@ -163,6 +179,7 @@ _SITE_VARIABLES: Variables = {
     "slot_count": ("SITE_SLOT_COUNT", a_number, ""),
     "run_dir": ("SITE_RUN_DIR", full_path, ""),
     "login_hours": ("SITE_LOGIN_HOURS", _hours, "12"),
+    "plot_groups": ("SITE_PLOTS", _plot_groups, "{}"),
 }
 
 

@@ -24,9 +24,10 @@ from tornado.routing import Router, RuleRouter
 from tornado.web import Application, ErrorHandler, StaticFileHandler
 from tornado.wsgi import WSGIContainer
 
-from app import accounts, schema
+from app import schema
 from app.config import Config, ConfigError
 from app.factory import create_app
+from app.people import accounts
 from app.slot.life import Life
 from app.slot.options import Options
 from app.slot.server import running

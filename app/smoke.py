@@ -22,9 +22,9 @@ from websockets.asyncio.client import unix_connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Origin, Subprotocol
 
-from app import accounts
 from app.config import Variables, full_path, read_variables
 from app.controls import controls, is_driven_otherwise
+from app.people import accounts, groups
 from app.plots import discover
 from app.probe import PROBE, ProbeError, Session
 from app.unix_http import UnixConnection
@@ -87,6 +87,7 @@ def _viewer() -> Iterator[str]:
     accounts.remove(PROBE)  # of a run that was interrupted
     password = secrets.token_urlsafe(32)
     accounts.add(PROBE, password)
+    groups.set_of(PROBE, {group.name for group in groups.everything()})
     try:
         yield password
     finally:

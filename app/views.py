@@ -7,6 +7,7 @@ from app.choice import choose
 from app.flask_config import current_config
 from app.headers import PLOT_POLICY
 from app.plots import discover
+from app.rights import may_open, open_to
 from app.session_ids import Visit, mint_token
 from app.wire import slot_path
 
@@ -23,17 +24,19 @@ def install(app: Flask) -> None:
 @bp.get("/")
 def gallery() -> str:
     """List the plots."""
-    return render_template("gallery.html", plots=discover().values())
+    return render_template("gallery.html", plots=open_to(signed_in().groups).values())
 
 
 @bp.get("/<name>")
 def plot(name: str) -> str:
     """Show one plot, live, in a session of its own."""
     shown = discover().get(name) or abort(404)
+    login = signed_in()
+    if not may_open(name, login.groups):
+        abort(403)
     if len(request.query_string) > _QUERY_BYTES:
         abort(414)
     slot, components = choose(name)
-    login = signed_in()
     # As long as the login: the page reconnects with the token that it was given first.
     visit = Visit(name, login.user, login.id, slot.name, login.expires_at)
     token = mint_token(visit, current_config().bokeh_secret_key, request.args.to_dict(False))

@@ -22,12 +22,14 @@ class Plot:
         name: Its name in URLs, the stem of its file.
         title: First line of its docstring, or its name.
         description: The rest of its docstring; may be empty.
+        groups: The groups whose members may open it, from its ``GROUPS``; none for everyone.
         path: Its file.
     """
 
     name: str
     title: str
     description: str
+    groups: frozenset[str]
     path: Path
 
 
@@ -51,15 +53,34 @@ def discover(folder: Path = Path(__file__).parent) -> dict[str, Plot]:
                 f"rename {path.name}: a plot's name is lower-case letters, digits and _, and "
                 f"starts with a letter"
             )
-        title, description = _docstring(path)
-        found[path.stem] = Plot(path.stem, title or path.stem, description, path)
+        found[path.stem] = _read(path)
     return found
 
 
-def _docstring(path: Path) -> tuple[str, str]:
+def _read(path: Path) -> Plot:
     try:
-        text = ast.get_docstring(ast.parse(path.read_bytes())) or ""
+        module = ast.parse(path.read_bytes())
     except SyntaxError:
-        return "", ""  # The slot that tries to run it says what is wrong, with the line.
-    title, _, description = text.partition("\n")
-    return title.rstrip("."), description.strip()
+        # The slot that tries to run it says what is wrong, with the line.
+        return Plot(path.stem, path.stem, "", frozenset(), path)
+    title, _, description = (ast.get_docstring(module) or path.stem).partition("\n")
+    return Plot(path.stem, title.rstrip("."), description.strip(), _groups(path, module), path)
+
+
+def _groups(path: Path, module: ast.Module) -> frozenset[str]:
+    for statement in module.body:
+        match statement:
+            case ast.Assign(targets=[ast.Name("GROUPS")], value=value):
+                break
+    else:
+        return frozenset()
+    try:
+        groups = ast.literal_eval(value)
+    except ValueError:
+        groups = None
+    if not isinstance(groups, list | tuple) or not all(isinstance(g, str) for g in groups):
+        raise ConfigError(
+            f'{path.name}: write GROUPS as a list of names, such as ["finance"]; it is read '
+            "without running the code"
+        )
+    return frozenset(groups)

@@ -16,7 +16,7 @@ from bench.crowd_process import CrowdProcess, crowd
 # Another table, which the releases before and after do not know.
 MIGRATION = """\
 revision = "with_notes"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels = depends_on = None
 
 
@@ -30,7 +30,7 @@ TAKE_BACK = """
 import sqlite3, sys
 with sqlite3.connect(sys.stdin.read()) as database:
     database.execute("DROP TABLE notes")
-    database.execute("UPDATE alembic_version SET version_num = '0001'")
+    database.execute("UPDATE alembic_version SET version_num = '0002'")
 """
 SESSIONS = 40
 # The last viewers are waited for a minute, in case that they come back.

@@ -10,9 +10,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from support import KEY, PASSWORD, RELEASE, RunningSlot, run_slot, sign_in
 
-from app import accounts, commands, schema
+from app import commands, schema
 from app.config import Config
 from app.factory import create_app
+from app.people import accounts, passwords
 from app.slots import Slot
 
 
@@ -21,7 +22,7 @@ def cheap_passwords() -> Iterator[None]:
     """Hash passwords with so little work that tests need not wait for it."""
     with pytest.MonkeyPatch.context() as patch:
         hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-        patch.setattr(accounts, "_hasher", hasher)
+        patch.setattr(passwords, "_hasher", hasher)
         yield
 
 
@@ -38,6 +39,7 @@ def config(tmp_path: Path) -> Config:
         release=RELEASE,
         login_hours=12,
         plot_settings={},
+        plot_groups={},
     )
 
 

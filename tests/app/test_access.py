@@ -9,10 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from support import BASE, RELEASE, sign_in
 
-from app import accounts
 from app.config import Config
 from app.db import session
 from app.models import Login
+from app.people import accounts
 from app.session_ids import Visit, mint_token
 
 SLOT = f"unit-{RELEASE}-0"

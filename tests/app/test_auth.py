@@ -5,9 +5,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from support import BASE, csrf_token, sign_in
 
-from app import accounts
 from app.db import session
 from app.models import Login
+from app.people import accounts, logins
 
 # Each is a decision: a login form that needs no login, health for the balancer, nginx's question.
 PUBLIC = {"auth.login", "auth.login_form", "health.alive", "health.ready", "access.decide"}
@@ -74,9 +74,9 @@ def test_an_expired_login_ends(site: Flask, alice: FlaskClient, monkeypatch: pyt
     # Past the cookie, which ends at the same time.
     with site.app_context():
         login = session().query(Login).one()
-        assert accounts.live_login(login.id)
-        monkeypatch.setattr("app.accounts.time.time", lambda: login.expires_at)
-        assert not accounts.live_login(login.id)
+        assert logins.live_login(login.id)
+        monkeypatch.setattr("app.people.logins.time.time", lambda: login.expires_at)
+        assert not logins.live_login(login.id)
     assert alice.get("/", **BASE).status_code == 303
 
 
@@ -90,7 +90,7 @@ def test_comes_back_to_the_page_that_was_asked_for(client: FlaskClient):
 def test_expired_logins_are_forgotten(site: Flask, alice: FlaskClient, monkeypatch):
     assert alice.get("/", **BASE).status_code == 200
     with monkeypatch.context() as later:
-        later.setattr("app.accounts.time.time", lambda: 2**31)
+        later.setattr("app.people.logins.time.time", lambda: 2**31)
         sign_in(site.test_client(), "bob")
     with site.app_context():
         assert [login.user.name for login in session().query(Login)] == ["bob"]

@@ -11,7 +11,7 @@ from support import PASSWORD, RELEASE, REPOSITORY
 
 def test_a_users_life(run):
     assert run("database", "status").stdout == "behind\n"
-    assert run("database", "upgrade").stdout == "upgraded to 0001\n"
+    assert run("database", "upgrade").stdout == "upgraded to 0002\n"
     assert run("database", "upgrade").stdout == "up to date\n"
     assert run("user", "add", "carol", stdin=PASSWORD).stdout == "created carol\n"
     assert run("user", "add", "carol", "--if-missing").stdout == "exists carol\n"

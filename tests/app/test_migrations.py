@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "next"
-down_revision = "0001"
+down_revision = "0002"
 
 
 def upgrade():
@@ -140,7 +140,7 @@ def test_two_upgrades_at_once_run_each_migration_once(config):
             return schema.upgrade()
 
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(upgrade, range(4))) == ["0001"] * 4
+        assert list(pool.map(upgrade, range(4))) == ["0002"] * 4
 
 
 def test_a_release_tells_another_what_its_tables_will_be(run, next_release, config):

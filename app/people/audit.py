@@ -1,0 +1,63 @@
+"""The audit log: who did what, and when. The application only ever adds to it."""
+
+import time
+from enum import Enum
+from typing import Any
+
+from flask import g, has_request_context, request
+
+from app.db import session
+from app.models import AuditEntry
+
+COMMAND_LINE = "(command line)"
+"""Stands for whoever acts without a login; no user can have this name."""
+
+
+class Event(str, Enum):
+    """What happened."""
+
+    SIGN_IN = "signed in"
+    SIGN_IN_REFUSED = "sign-in refused"
+    SIGN_OUT = "signed out"
+    SIGNED_OUT_EVERYWHERE = "signed out everywhere"
+    USER_CREATED = "user created"
+    USER_DISABLED = "user disabled"
+    USER_ENABLED = "user enabled"
+    NEW_PASSWORD = "password changed"  # noqa: S105 # names an event
+    LINK_MADE = "password link made"
+    GROUP_CREATED = "group created"
+    GROUP_REMOVED = "group removed"
+    GROUPS_CHANGED = "groups changed"
+    PLOT_OPENED = "plot opened"
+    PLOT_CLOSED = "plot closed"
+    PLOT_ENDED = "plot ended"
+    REFUSED = "refused"
+
+
+def record(event: Event, *, user: str | None = None, **details: Any) -> None:
+    """Add an entry, which is kept once the caller commits.
+
+    Args:
+        event: What happened.
+        user: Name of the user to whom it happened.
+        **details: Other columns of `AuditEntry`; those of the current request are known.
+    """
+    session().add(
+        AuditEntry(
+            at=int(time.time()),
+            event=event.value,
+            user=user,
+            **{"actor": _actor(), "address": _address(), **details},
+        )
+    )
+
+
+def _actor() -> str | None:
+    if not has_request_context():
+        return COMMAND_LINE
+    login = g.get("login")
+    return login.user if login else None
+
+
+def _address() -> str | None:
+    return request.remote_addr if has_request_context() else None

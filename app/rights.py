@@ -1,0 +1,26 @@
+"""Which plots a viewer may open."""
+
+from collections.abc import Set as AbstractSet
+
+from app.flask_config import current_config
+from app.plots import Plot, discover
+
+
+def groups_of(plot: str) -> frozenset[str]:
+    """The groups whose members may open a plot: as the inventory says, or else its own file.
+
+    None for a plot that this release does not have: its viewers drain, and had the right.
+    """
+    known = discover().get(plot)
+    return current_config().plot_groups.get(plot, known.groups if known else frozenset())
+
+
+def may_open(plot: str, groups: AbstractSet[str]) -> bool:
+    """Whether somebody in these groups may open a plot; one without groups is open to everyone."""
+    wanted = groups_of(plot)
+    return not wanted or bool(wanted & groups)
+
+
+def open_to(groups: AbstractSet[str]) -> dict[str, Plot]:
+    """The plots that somebody in these groups may open, by name."""
+    return {name: plot for name, plot in discover().items() if may_open(name, groups)}

@@ -1,11 +1,12 @@
 """Signing in and out. Every view needs a login, unless it says ``@public``."""
 
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from flask import (
     Blueprint,
     Flask,
+    abort,
     current_app,
     g,
     redirect,
@@ -16,7 +17,10 @@ from flask import (
 )
 from werkzeug.wrappers import Response
 
-from app.people import logins
+from app import db as database
+from app.people import audit, logins
+from app.people.audit import Event
+from app.people.groups import ADMIN
 from app.people.logins import LiveLogin
 from app.wire import VIEWER_HEADER
 
@@ -29,6 +33,12 @@ _SESSION_KEY = "login"
 def public(view: View) -> View:
     """Mark a view as open to anyone."""
     view.public = True  # type: ignore[attr-defined]
+    return view
+
+
+def admins(view: View) -> View:
+    """Mark a view as open to administrators only."""
+    view.admins = True  # type: ignore[attr-defined]
     return view
 
 
@@ -89,10 +99,26 @@ def logout() -> Response:
 
 def _require_login() -> Any:
     view = current_app.view_functions.get(request.endpoint or "")
-    if view is None or getattr(view, "public", False) or current_login():
+    if view is None or getattr(view, "public", False):
+        return None
+    login = current_login()
+    if login:
+        if getattr(view, "admins", False) and ADMIN not in login.groups:
+            refuse(request.path)
         return None
     came_for = request.full_path.rstrip("?") if request.method == "GET" else "/"
     return redirect(url_for("auth.login_form", next=came_for), 303)
+
+
+def refuse(what: str) -> NoReturn:
+    """Answer 403, and remember that the visitor asked for something that is not theirs.
+
+    Args:
+        what: What was asked for.
+    """
+    audit.record(Event.REFUSED, user=signed_in().user, detail=what[:255])
+    database.session().commit()
+    abort(403)
 
 
 def _name_viewer(response: Any) -> Any:

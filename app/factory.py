@@ -4,6 +4,7 @@ from flask import Flask
 
 from app import (
     access,
+    admin,
     assets,
     auth,
     choice,
@@ -36,7 +37,7 @@ def create_app(config: Config) -> Flask:
     """
     app = Flask(__name__, static_folder=None)
     flask_config.install(app, config)
-    for part in (db, headers, csrf, errors, auth, access, health, assets, choice, views):
+    for part in (db, headers, csrf, errors, auth, access, health, assets, choice, admin, views):
         part.install(app)
     _refuse_collisions(app)
     return app

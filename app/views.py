@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Flask, abort, g, render_template, request
 
-from app.auth import signed_in
+from app.auth import refuse, signed_in
 from app.choice import choose
 from app.flask_config import current_config
 from app.headers import PLOT_POLICY
@@ -33,7 +33,7 @@ def plot(name: str) -> str:
     shown = discover().get(name) or abort(404)
     login = signed_in()
     if not may_open(name, login.groups):
-        abort(403)
+        refuse(request.path)
     if len(request.query_string) > _QUERY_BYTES:
         abort(414)
     slot, components = choose(name)

@@ -24,6 +24,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "drain-hours": ({"site_drain_hours": "long"}, "site_drain_hours is long"),
     "deployments-kept": ({"site_deployments_kept": 0}, "site_deployments_kept is 0"),
     "plot-settings": ({"site_plot_settings": ["bars"]}, "site_plot_settings is not a mapping"),
+    "build-seconds": ({"site_plot_build_seconds": 50}, "site_plot_build_seconds is 50"),
     "login-hours": ({"site_login_hours": "long"}, "site_login_hours is long"),
     "admin": ({"site_admin_user": "the admin"}, "site_admin_user is the admin"),
     "kind": ({"site_certificate_kind": "acme"}, "site_certificate_kind is acme"),
@@ -77,6 +78,7 @@ def mistaken(tmp_path_factory: pytest.TempPathFactory, password_file: Path) -> R
         "site_drain_hours": 0.5,
         "site_deployments_kept": 1,
         "site_plot_settings": {"bars": {"maximum_days": 60}},
+        "site_plot_build_seconds": 49,
         "site_login_hours": 8,
         "site_admin_user": "first.admin",
     }

@@ -157,7 +157,8 @@ def check_plots() -> None:
     """Build every plot once, with this environment's settings."""
     # A sentence for each problem is enough; the laptop loop shows tracebacks.
     logging.getLogger("bokeh").setLevel(logging.CRITICAL)
-    _report(check(current_config().plot_settings), "every plot can be built")
+    config = current_config()
+    _report(check(config.plot_settings, config.plot_build_seconds), "every plot can be built")
 
 
 @click.command("ready")

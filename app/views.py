@@ -5,7 +5,7 @@ from flask import Blueprint, Flask, abort, g, render_template, request
 from app.auth import refuse, signed_in
 from app.choice import choose
 from app.flask_config import current_config
-from app.headers import PLOT_POLICY
+from app.headers import PLOT_POLICY, request_id
 from app.plots import discover
 from app.rights import may_open, open_to
 from app.session_ids import Visit, mint_token
@@ -39,7 +39,8 @@ def plot(name: str) -> str:
     slot, components = choose(name)
     # As long as the login: the page reconnects with the token that it was given first.
     visit = Visit(name, login.user, login.id, slot.name, login.expires_at)
-    token = mint_token(visit, current_config().bokeh_secret_key, request.args.to_dict(False))
+    arguments = request.args.to_dict(False)
+    token = mint_token(visit, current_config().bokeh_secret_key, arguments, request_id())
     g.content_policy = PLOT_POLICY
     return render_template(
         "plot.html",

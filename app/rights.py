@@ -24,3 +24,8 @@ def may_open(plot: str, groups: AbstractSet[str]) -> bool:
 def open_to(groups: AbstractSet[str]) -> dict[str, Plot]:
     """The plots that somebody in these groups may open, by name."""
     return {name: plot for name, plot in discover().items() if may_open(name, groups)}
+
+
+def plots_of(group: str) -> list[str]:
+    """Names of the plots that a group's members may open because they are in it."""
+    return [plot for plot in discover() if group in groups_of(plot)]

@@ -27,6 +27,23 @@ def add(name: str, password: str | None = None, groups: Iterable[Group] = ()) ->
         AccountError: If the name is malformed, taken or reserved, or the password is not good
             enough.
     """
+    known = passwords.NONE if password is None else passwords.hashed(password, name)
+    user = new(name, known, groups)
+    session().commit()
+    return user
+
+
+def new(name: str, password_hash: str = passwords.NONE, groups: Iterable[Group] = ()) -> User:
+    """Create an active user, once the caller commits.
+
+    Args:
+        name: The user's name.
+        password_hash: Hash of the password; without one nobody signs in by password.
+        groups: The groups that the user is in.
+
+    Raises:
+        AccountError: If the name is malformed, taken or reserved.
+    """
     if not _NAME.fullmatch(name):
         raise AccountError(
             f"a user name is up to 64 letters, digits and . _ @ + - and starts with a letter or "
@@ -36,12 +53,10 @@ def add(name: str, password: str | None = None, groups: Iterable[Group] = ()) ->
         raise AccountError(f"{PROBE} is the name of the site's own synthetic viewer: take another")
     if find(name):
         raise AccountError(f"a user named {name} exists already")
-    known = passwords.NONE if password is None else passwords.hashed(password, name)
-    user = User(name=name, password_hash=known, groups=list(groups))
+    user = User(name=name, password_hash=password_hash, groups=list(groups))
     session().add(user)
     names = ", ".join(sorted(group.name for group in user.groups))
     audit.record(Event.USER_CREATED, user=name, detail=f"in {names}"[:255] if names else None)
-    session().commit()
     return user
 
 

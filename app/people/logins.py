@@ -94,8 +94,13 @@ def _reason(user: User | None, matched: bool) -> str:
     return "disabled" if matched else "wrong password"
 
 
-def open_login(user: User) -> Login:
-    """Open a login of a user who has shown who it is; forget expired logins."""
+def open_login(user: User, how: str | None = None) -> Login:
+    """Open a login of a user who has shown who it is; forget expired logins.
+
+    Args:
+        user: The user.
+        how: In what way, for the audit log, unless it was by password.
+    """
     now = int(time.time())
     session().execute(delete(Login).where(Login.expires_at <= now))
     login = Login(
@@ -105,7 +110,7 @@ def open_login(user: User) -> Login:
         browser=_browser(),
     )
     session().add(login)
-    audit.record(Event.SIGN_IN, user=user.name)
+    audit.record(Event.SIGN_IN, user=user.name, detail=how)
     session().commit()
     return login
 

@@ -13,6 +13,7 @@ from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
 from app import health, schema, tables
+from app.audit_command import print_audit
 from app.fit import misfits
 from app.flask_config import current_config
 from app.people import accounts
@@ -34,7 +35,7 @@ plot_group = AppGroup("plot", help="The plots that the site serves.")
 def install(app: Flask) -> None:
     """Add the commands to an application's ``flask`` command."""
     schema.install(app)
-    for command in (user_group, database_group, plot_group, ready, smoke):
+    for command in (user_group, database_group, plot_group, print_audit, ready, smoke):
         app.cli.add_command(command)
 
 

@@ -1,8 +1,8 @@
 """The pages that viewers use: the gallery and one page for each plot."""
 
-from flask import Blueprint, Flask, abort, g, render_template, request
+from flask import Blueprint, Flask, Response, abort, g, render_template, request
 
-from app.auth import refuse, signed_in
+from app.auth import current_login, public, refuse, signed_in
 from app.choice import choose
 from app.flask_config import current_config
 from app.headers import PLOT_POLICY, request_id
@@ -46,5 +46,20 @@ def plot(name: str) -> str:
         "plot.html",
         plot=shown,
         components=components,
-        session={"token": token, "path": f"{slot_path(slot.name)}/{name}"},
+        session={
+            "token": token,
+            "path": f"{slot_path(slot.name)}/{name}",
+            "name": name,
+            "request": request_id(),
+        },
     )
+
+
+@bp.get("/state/<name>")
+@public  # A page that has lost its plot asks why; a redirect would tell it nothing.
+def state(name: str) -> Response:
+    """Say whether the visitor may open a plot: 204, or 401 without a login, or 403."""
+    login = current_login()
+    if not login:
+        return Response(status=401)
+    return Response(status=204 if may_open(name, login.groups) else 403)

@@ -156,3 +156,39 @@ def test_a_plot_heals_once_what_it_needs_is_back_and_nobody_waits_for_the_tries(
         assert open_document(running.slot, "reads", SECRET)["roots"]
         assert errors(running).keys() == {"hangs"}
     assert "plot reads can be built again" in log_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("code", "trace"),
+    [
+        ("import os\nos._exit(3)\n", ""),
+        # No signal and no other thread gets through to this one.
+        ("import itertools\nsum(itertools.repeat(1))\n", "plots/ends.py"),
+    ],
+    ids=["exits", "loops in C"],
+)
+def test_a_plot_that_takes_the_process_with_it_does_so_once(tmp_path, code, trace):
+    copy = copy_with_plots(tmp_path, {"ends": code})
+    starting = copy / "app" / "slot" / "starting.py"
+    starting.write_text(starting.read_text().replace("_SPARE_SECONDS = 5.0", "_SPARE_SECONDS = 1"))
+    with (
+        pytest.raises(AssertionError, match="the slot has exited"),
+        run_slot(tmp_path, cwd=copy, build_seconds=1),
+    ):
+        pass
+    assert trace in log_of(tmp_path)
+    with run_slot(tmp_path, "--retry-seconds", "0.1", cwd=copy, build_seconds=1) as running:
+        assert "plot ends: it ended the process that built it" in errors(running)["ends"]
+        assert open_document(running.slot, "sliders", SECRET)["roots"]
+        time.sleep(3)
+        assert errors(running).keys() == {"ends"}
+
+
+def test_a_loop_that_lets_no_other_thread_run_ends_the_process(tmp_path):
+    code = IN_A_SESSION + "import itertools; sum(itertools.repeat(1))\n"
+    copy = copy_with_plots(tmp_path, {"loops": code})
+    with run_slot(tmp_path, "--stall-seconds", "1", cwd=copy, build_seconds=0.5) as running:
+        with pytest.raises(ProbeError):
+            open_document(running.slot, "loops", SECRET)
+        assert running.process.wait(10) == 1
+    assert "plots/loops.py" in log_of(tmp_path)

@@ -1,15 +1,20 @@
 """Plots that do not return: ended where they are, whatever they do about it."""
 
+import re
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from bokeh.io import curdoc
+from support import REPOSITORY
 
+from app import plot_check
 from app.plot_application import PlotApplication, PlotError, load
-from app.plot_check import build
+from app.plot_check import build, check
 from app.plots import discover
 
 
@@ -60,6 +65,36 @@ def test_a_plot_that_failed_leaves_nothing_behind_in_bokeh(tmp_path):
         with pytest.raises(PlotError):
             build(application_of(tmp_path, code))
     assert curdoc() is before
+
+
+def test_the_check_of_a_deploy_is_bounded_and_says_where_a_plot_hangs(tmp_path, monkeypatch):
+    (tmp_path / "hangs.py").write_text("while True: pass\n")
+    plots = discover(tmp_path)
+    monkeypatch.setattr(plot_check, "discover", lambda: plots)
+    (problem,) = check({}, 0.3)
+    assert problem == (
+        "plot hangs: it has not returned after 0.3 s (File 'hangs.py', line 1, in <module>)"
+    )
+
+
+def test_the_check_ends_even_if_no_signal_gets_through(tmp_path):
+    (tmp_path / "loops.py").write_text("import itertools\nsum(itertools.repeat(1))\n")
+    script = (
+        "from pathlib import Path; from app import plot_check; from app.plots import discover\n"
+        f"plots = discover(Path({str(tmp_path)!r}))\n"
+        "plot_check.discover, plot_check._SPARE_SECONDS = lambda: plots, 0.5\n"
+        "plot_check.check({}, 0.5)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=REPOSITORY,
+        check=False,
+        timeout=20,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert re.search(r'loops\.py", line 2 in <module>', done.stderr)
 
 
 def test_plots_are_built_in_other_threads_too_without_a_limit():

@@ -5,7 +5,7 @@ A plot's own code runs anew for each visit, and this module once: fifty viewers 
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from typing import Any
 
 import psutil
 
@@ -35,7 +35,7 @@ class Sampler:
         elif passed >= 0.9 * SECONDS:  # timers are a little early now and then
             self._take(passed)
 
-    def latest(self, number: int, after: float = 0) -> dict[str, Sequence[float]]:
+    def latest(self, number: int, after: float = 0) -> dict[str, Any]:
         """The columns of the latest samples, oldest first.
 
         Args:

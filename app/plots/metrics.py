@@ -99,7 +99,7 @@ def follow() -> None:
     if pause.active:
         return
     shown = source.data["time"]
-    new = dict(sampler.latest(samples(), after=shown[-1] if shown else 0))
+    new = sampler.latest(samples(), after=shown[-1] if shown else 0)
     if new["time"]:
         source.stream(new, rollover=samples())
         turn()

@@ -142,14 +142,18 @@ def test_no_entry_can_be_changed_or_deleted(log: Flask):
             session().commit()
 
 
-def test_only_the_audit_modules_touch_its_table():
-    touching = {
+def test_only_the_log_itself_forgets():
+    forgetting = {
         str(path.relative_to(folder))
         for folder in map(Path, app.__path__)
         for path in folder.rglob("*.py")
-        if "AuditEntry" in path.read_text()
+        if re.search(
+            r"(delete|update)\(AuditEntry|(delete from|update) audit",
+            path.read_text(),
+            re.IGNORECASE,
+        )
     }
-    assert touching == {"models.py", "people/audit.py", "people/audit_log.py"}
+    assert forgetting == {"people/audit_log.py"}
 
 
 def test_the_command_prints_json_lines(log: Flask):
@@ -176,7 +180,7 @@ def test_the_page_shows_the_log_to_administrators_only(log: Flask, admin: FlaskC
     assert "&lt;script&gt;" in rows[1]
     assert "<b>eve" not in page
     assert '<time datetime="2026-01-01T14:00:00Z">2026-01-01 14:00:00</time>' in rows[2]
-    assert "<td>1:02:05</td>" in rows[2]
+    assert ">1:02:05</td>" in rows[2]
     bob = log.test_client()
     sign_in(bob, "bob")
     for path in ("/admin/audit", "/admin/audit.jsonl"):

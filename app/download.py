@@ -4,7 +4,7 @@ from bokeh.document.events import MessageSentEvent
 from bokeh.io import curdoc
 
 MESSAGE = "download"
-"""What ``static/plot.js`` listens for."""
+"""What ``static/downloads.js`` listens for."""
 
 
 def download(name: str, text: str, content_type: str = "text/plain") -> None:

@@ -39,7 +39,8 @@ def plot(name: str) -> str:
     slot, components = choose(name)
     # As long as the login: the page reconnects with the token that it was given first.
     visit = Visit(name, login.user, login.id, slot.name, login.expires_at)
-    token = mint_token(visit, current_config().bokeh_secret_key, request.args.to_dict(False))
+    arguments = request.args.to_dict(False)
+    token = mint_token(visit, current_config().bokeh_secret_key, arguments, request_id())
     g.content_policy = PLOT_POLICY
     return render_template(
         "plot.html",

@@ -22,7 +22,7 @@ function nameAll(root, selector, ...endings) {
 function describe(root) {
   nameAll(root, ".noUi-handle", ", from", ", to");
   nameAll(root, ".bk-spin-btn", ", up", ", down");
-  nameAll(root, ".flatpickr-input");
+  nameAll(root, ".bk-input[readonly]");
   // Choices.js gives its search field and what was chosen roles and states that they cannot have.
   root.querySelector(".choices__input[role=textbox]")?.removeAttribute("role");
   for (const chosen of root.querySelectorAll(".choices__list--multiple [aria-selected]")) {

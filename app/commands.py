@@ -9,6 +9,7 @@ from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
 from app import health, schema, tables
+from app.audit_command import print_audit
 from app.fit import misfits
 from app.flask_config import current_config
 from app.people.commands import group_group, user_group
@@ -26,7 +27,7 @@ plot_group = AppGroup("plot", help="The plots that the site serves.")
 def install(app: Flask) -> None:
     """Add the commands to an application's ``flask`` command."""
     schema.install(app)
-    for command in (user_group, group_group, database_group, plot_group, ready, smoke):
+    for command in (user_group, group_group, database_group, plot_group, print_audit, ready, smoke):
         app.cli.add_command(command)
 
 
@@ -76,7 +77,8 @@ def check_plots() -> None:
     """Build every plot once, with this environment's settings."""
     # A sentence for each problem is enough; the laptop loop shows tracebacks.
     logging.getLogger("bokeh").setLevel(logging.CRITICAL)
-    report(check(current_config().plot_settings), "every plot can be built")
+    config = current_config()
+    report(check(config.plot_settings, config.plot_build_seconds), "every plot can be built")
 
 
 @click.command("ready")

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.admin import groups, users
+from app.admin import audit, groups, users
 
 PAGES = (
     ("/admin/users", "Users"),
@@ -14,6 +14,6 @@ PAGES = (
 
 def install(app: Flask) -> None:
     """Lead administrators to their pages, and serve them."""
-    app.register_blueprint(users.bp)
-    app.register_blueprint(groups.bp)
+    for page in (users, groups, audit):
+        app.register_blueprint(page.bp)
     app.jinja_env.globals["admin_pages"] = PAGES

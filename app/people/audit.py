@@ -2,9 +2,11 @@
 
 import time
 from enum import Enum
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import g, has_request_context, request
+from sqlalchemy import event as database_event
+from sqlalchemy.orm import Mapper
 
 from app.db import session
 from app.models import AuditEntry
@@ -57,6 +59,14 @@ def record(event: Event, *, user: str | None = None, **details: Any) -> None:
             **{"actor": _actor(), "address": _address(), **details},
         )
     )
+
+
+def _refuse(_mapper: Mapper[AuditEntry], _connection: Any, entry: AuditEntry) -> NoReturn:
+    raise RuntimeError(f"entry {entry.id} of the audit log can be neither changed nor deleted")
+
+
+for _attempt in ("before_update", "before_delete"):
+    database_event.listen(AuditEntry, _attempt, _refuse)
 
 
 def _actor() -> str | None:

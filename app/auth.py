@@ -18,10 +18,12 @@ from flask import (
 from werkzeug.wrappers import Response
 
 from app import db as database
+from app.models import Login
 from app.people import audit, logins
 from app.people.audit import Event
 from app.people.groups import ADMIN
 from app.people.logins import LiveLogin
+from app.people.throttle import TooManyFailuresError
 from app.wire import VIEWER_HEADER
 
 View = TypeVar("View")
@@ -71,22 +73,23 @@ def install(app: Flask) -> None:
 def login_form() -> str | Response:
     """Ask for name and password."""
     if current_login():
-        return redirect(_next())
-    return render_template("login.html", next=_next(), message=None)
+        return redirect(local_target())
+    return form()
 
 
 @bp.post("/login")
 @public
-def login() -> Response | tuple[str, int]:
+def login() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
     """Check name and password and open a login."""
-    opened = logins.sign_in(request.form.get("name", ""), request.form.get("password", ""))
+    try:
+        opened = logins.sign_in(request.form.get("name", ""), request.form.get("password", ""))
+    except TooManyFailuresError as error:
+        return form(str(error)), 429, {"Retry-After": str(error.seconds)}
     if not opened:
         message = "That name and password do not match an account that may sign in."
-        return render_template("login.html", next=_next(), message=message), 401
-    session.clear()
-    session.permanent = True
-    session[_SESSION_KEY] = opened.id
-    return redirect(_next(), 303)
+        return form(message), 401
+    keep(opened)
+    return redirect(local_target(), 303)
 
 
 @bp.post("/logout")
@@ -95,6 +98,22 @@ def logout() -> Response:
     logins.sign_out(signed_in())
     session.clear()
     return redirect(url_for("auth.login_form"), 303)
+
+
+def form(message: str | None = None) -> str:
+    """The page to sign in on.
+
+    Args:
+        message: A sentence about what has just been tried.
+    """
+    return render_template("login.html", next=local_target(), message=message)
+
+
+def keep(opened: Login) -> None:
+    """Have this browser signed in, with nothing left of what it was before."""
+    session.clear()
+    session.permanent = True
+    session[_SESSION_KEY] = opened.id
 
 
 def _require_login() -> Any:
@@ -128,7 +147,7 @@ def _name_viewer(response: Any) -> Any:
     return response
 
 
-def _next() -> str:
+def local_target() -> str:
     """Where to go after signing in: a path of this site, whatever the link said."""
     target = request.values.get("next", "/")
     url = urlsplit(target)

@@ -14,6 +14,7 @@ from app import (
     flask_config,
     headers,
     health,
+    previews,
     views,
 )
 from app.config import Config, ConfigError
@@ -37,7 +38,10 @@ def create_app(config: Config) -> Flask:
     """
     app = Flask(__name__, static_folder=None)
     flask_config.install(app, config)
-    for part in (db, headers, csrf, errors, auth, access, health, assets, choice, admin, views):
+    for part in (
+        *(db, headers, csrf, errors, auth, access, health),
+        *(assets, choice, admin, previews, views),
+    ):
         part.install(app)
     _refuse_collisions(app)
     return app

@@ -71,8 +71,8 @@ class Tornado(BokehTornado):
                 socket.connection = None
                 self.client_lost(connection)
                 socket.close(_NO_RIGHT, present.told["ended"])
-            context = self.applications[f"/{present.told['plot']}"]
-            task = asyncio.get_running_loop().create_task(discard_now(context, present.session))
+            discard = discard_now(present.context, present.session)
+            task = asyncio.get_running_loop().create_task(discard)
             self._discards.add(task)
             task.add_done_callback(self._discards.discard)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bokeh.server.connection import ServerConnection
+from bokeh.server.contexts import ApplicationContext
 from bokeh.server.session import ServerSession
 from bokeh.server.views.ws import WSHandler
 
@@ -22,11 +23,13 @@ class Present:
     Attributes:
         told: What is told of it.
         session: The session.
+        context: The plot that it is a session of.
         sockets: The open websockets, by connection.
     """
 
     told: Presence
     session: ServerSession
+    context: ApplicationContext
     sockets: dict[ServerConnection, WSHandler] = field(default_factory=dict)
 
     @property
@@ -75,7 +78,9 @@ class Presences:
                 closed_at=None,
                 ended=None,
             )
-            present = self._latest[key] = Present(told, connection.session)
+            present = self._latest[key] = Present(
+                told, connection.session, connection.application_context
+            )
             self._all.append(present)
         present.sockets[connection] = socket
         return present

@@ -25,6 +25,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "deployments-kept": ({"site_deployments_kept": 0}, "site_deployments_kept is 0"),
     "plot-settings": ({"site_plot_settings": ["bars"]}, "site_plot_settings is not a mapping"),
     "login-hours": ({"site_login_hours": "long"}, "site_login_hours is long"),
+    "audit-days": ({"site_audit_days": 0}, "site_audit_days is 0"),
     "admin": ({"site_admin_user": "the admin"}, "site_admin_user is the admin"),
     "kind": ({"site_certificate_kind": "acme"}, "site_certificate_kind is acme"),
     "no-files": (
@@ -78,6 +79,7 @@ def mistaken(tmp_path_factory: pytest.TempPathFactory, password_file: Path) -> R
         "site_deployments_kept": 1,
         "site_plot_settings": {"bars": {"maximum_days": 60}},
         "site_login_hours": 8,
+        "site_audit_days": 30,
         "site_admin_user": "first.admin",
     }
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from datetime import datetime, timezone
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -11,6 +11,7 @@ from flask.cli import AppGroup
 from app import rights
 from app.people import accounts, admins, groups, links, logins
 from app.telling import report, tells
+from app.times import iso
 
 user_group = AppGroup("user", help="The people who may sign in.")
 group_group = AppGroup("group", help="Who may open which plot, and who administers the site.")
@@ -145,8 +146,8 @@ def list_logins(name: str, as_json: bool) -> None:
     _print(
         [
             {
-                "since": _time(login.created_at),
-                "until": _time(login.expires_at),
+                "since": iso(login.created_at),
+                "until": iso(login.expires_at),
                 "address": login.address,
                 "browser": login.browser,
             }
@@ -219,13 +220,9 @@ def _ask_password() -> str:
     return sys.stdin.readline().rstrip("\n")
 
 
-def _print(items: list[Any], line: Any, as_json: bool) -> None:
+def _print(items: Sequence[Any], line: Callable[[Any], str], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(items))
         return
     for item in items:
         click.echo(line(item))
-
-
-def _time(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

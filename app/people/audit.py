@@ -53,10 +53,9 @@ def record(event: Event, *, user: str | None = None, **details: Any) -> None:
         return
     session().add(
         AuditEntry(
-            at=int(time.time()),
             event=event.value,
             user=user,
-            **{"actor": _actor(), "address": _address(), **details},
+            **{"at": int(time.time()), "actor": _actor(), "address": _address(), **details},
         )
     )
 

@@ -70,7 +70,7 @@ class Tornado(BokehTornado):
                 # The websocket may take its time to close, and has no part in the session by now.
                 socket.connection = None
                 self.client_lost(connection)
-                socket.close(_NO_RIGHT, present.told["ended"])
+                socket.close(_NO_RIGHT, reasons[present.told["id"]])
             discard = discard_now(present.context, present.session)
             task = asyncio.get_running_loop().create_task(discard)
             self._discards.add(task)

@@ -103,9 +103,12 @@ class Presences:
         """
         for key, reason in reasons.items():
             present = self._latest.get(key)
-            if present and not present.ended:
+            if not present or present.ended:
+                continue
+            # Of one that was over before, only the session that waits for its viewer has to go.
+            if present.told["closed_at"] is None:
                 present.told["ended"] = reason
-                yield present
+            yield present
 
     def told(self) -> list[Presence]:
         """What is told of them now, each session's in the order of time."""

@@ -80,12 +80,11 @@ class Lines:
         connection = UnixConnection(self._run_dir / f"{slot}.sock", _ANSWER_SECONDS)
         try:
             connection.connect()
-        except (FileNotFoundError, ConnectionRefusedError):
-            return None
-        try:
             connection.request("POST", slot_path(slot) + SESSIONS_PATH, json.dumps(ends))
             answer = connection.getresponse()
             body = answer.read()
+        except (FileNotFoundError, ConnectionRefusedError):
+            return None
         finally:
             connection.close()
         if answer.status == HTTPStatus.NOT_FOUND:

@@ -15,7 +15,8 @@ from app.warden.lines import Lines, Reasons
 from app.wire import SlotAnswer
 
 _log = logging.getLogger(__name__)
-_LOOK_SECONDS = 0.5
+LOOK_SECONDS = 0.5
+"""From the beginning of one look to that of the next."""
 _PRUNE_SECONDS = 3600.0
 
 
@@ -45,7 +46,7 @@ class Warden:
             begun = time.monotonic()
             if serves():
                 self.try_look()
-            time.sleep(max(0.0, begun + _LOOK_SECONDS - time.monotonic()))
+            time.sleep(max(0.0, begun + LOOK_SECONDS - time.monotonic()))
 
     def try_look(self) -> None:
         """Look once; without the database nothing is ended, and nothing lost by that."""
@@ -83,5 +84,6 @@ class Warden:
             for one in sessions:
                 if reason := to_end.get(one["id"]):
                     ends.setdefault(slot, {})[one["id"]] = reason
-                    _log.info("%s's session of %s ends: %s", one["user"], one["plot"], reason)
+                    if one["closed_at"] is None:
+                        _log.info("%s's session of %s ends: %s", one["user"], one["plot"], reason)
         return self._lines.ask(ends)

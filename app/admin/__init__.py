@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.admin import audit, groups, users
+from app.admin import audit, groups, sessions, users
 
 PAGES = (
     ("/admin/users", "Users"),
@@ -14,6 +14,6 @@ PAGES = (
 
 def install(app: Flask) -> None:
     """Lead administrators to their pages, and serve them."""
-    for page in (users, groups, audit):
+    for page in (users, groups, sessions, audit):
         app.register_blueprint(page.bp)
     app.jinja_env.globals["admin_pages"] = PAGES

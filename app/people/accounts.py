@@ -10,7 +10,7 @@ from app.models import Group, PasswordLink, User
 from app.people import admins, audit, logins, passwords
 from app.people.audit import Event
 from app.people.errors import AccountError
-from app.probe import PROBE
+from app.wire import PROBE
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from app.db import session
 from app.models import Group, User
 from app.people.errors import AccountError
-from app.probe import PROBE
+from app.wire import PROBE
 
 ADMIN = "admin"
 """The group whose members administer the site; it always exists."""

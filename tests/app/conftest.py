@@ -38,6 +38,7 @@ def config(tmp_path: Path) -> Config:
         run_dir=tmp_path,
         release=RELEASE,
         login_hours=12,
+        audit_days=400,
         plot_settings={},
         plot_groups={},
         plot_build_seconds=20,

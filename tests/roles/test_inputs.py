@@ -38,6 +38,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         "site_plots is not a mapping",
     ),
     "login-hours": ({"site_login_hours": "long"}, "site_login_hours is long"),
+    "audit-days": ({"site_audit_days": 0}, "site_audit_days is 0"),
     "admin": ({"site_admin_user": "the admin"}, "site_admin_user is the admin"),
     "kind": ({"site_certificate_kind": "acme"}, "site_certificate_kind is acme"),
     "no-files": (
@@ -94,6 +95,7 @@ def mistaken(tmp_path_factory: pytest.TempPathFactory, password_file: Path) -> R
         "site_groups": ["finance", "ops-2"],
         "site_plots": {"bars": {"groups": ["finance", "admin"]}, "sliders": {"groups": []}},
         "site_login_hours": 8,
+        "site_audit_days": 30,
         "site_admin_user": "first.admin",
     }
 

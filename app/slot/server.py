@@ -30,10 +30,11 @@ from app.slot.heartbeat import beat
 from app.slot.life import Cause, Life
 from app.slot.memory import Budget, build_wall
 from app.slot.options import Options
+from app.slot.sessions import Sessions
 from app.slot.starting import load_plots
 from app.slot.state import State
 from app.slot.status import StatusFile, describe
-from app.wire import slot_path
+from app.wire import SESSIONS_PATH, slot_path
 
 _log = logging.getLogger(__name__)
 _PING_SECONDS = 20
@@ -142,6 +143,7 @@ def _tornado_arguments(options: Options, config: SlotConfig, state: State) -> di
         "extra_patterns": [
             (r"/-/healthz", Healthz, {"state": state}),
             (r"/-/metrics", Metrics, {"state": state}),
+            (SESSIONS_PATH, Sessions, {"state": state}),
         ],
         "unused_session_lifetime_milliseconds": int(options.unused_session_seconds * 1000),
         "check_unused_sessions_milliseconds": int(min(options.unused_session_seconds, 10) * 1000),

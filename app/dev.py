@@ -50,7 +50,9 @@ def main() -> None:
     port = parser.parse_args().port
     for folder in ("plots", "templates", "static"):
         for path in (_PACKAGE / folder, *(_PACKAGE / folder).rglob("*")):
-            autoreload.watch(str(path))
+            # What Python itself writes when it starts would start it again.
+            if "__pycache__" not in path.parts:
+                autoreload.watch(str(path))
     try:
         _run(port)
     except ConfigError as error:

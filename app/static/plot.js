@@ -2,7 +2,7 @@
 
 import { followColors } from "./colors.js";
 import { saveDownloads } from "./downloads.js";
-import { dress } from "./shadows.js";
+import { watch } from "./shadows.js";
 import { clear, leave, offerReload, tell } from "./status.js";
 
 const { token, path, name, request } = JSON.parse(document.getElementById("session").textContent);
@@ -66,7 +66,7 @@ async function lost({ connection, timeout }) {
 
 async function open() {
   followColors();
-  dress(document.body);
+  watch(document.body);
   // Resolves without a view, rather than rejecting, when the session cannot be opened.
   const item = { token, elementid: place.id, use_for_title: false };
   const [view] = await Bokeh.embed.embed_items({}, [item], path);

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html import unescape
 
 from flask import Flask
@@ -22,6 +23,52 @@ def test_the_gallery_lists_every_plot(alice: FlaskClient):
         assert plot.description in unescape(page)
 
 
+def titles(page: str) -> list[str]:
+    return re.findall("<h2>(?:<a [^>]*>)?([^<]*)", page)
+
+
+def test_a_search_finds_plots_by_every_word_in_any_case(alice: FlaskClient):
+    assert titles(alice.get("/?q=wave+SINE", **BASE).text) == ["Sliders"]
+    assert titles(alice.get("/?q=wave+bugs", **BASE).text) == []
+
+
+def test_a_search_that_finds_nothing_says_so(alice: FlaskClient):
+    page = alice.get("/?q=<none>", **BASE).text
+    assert "No plot matches “<none>”." in unescape(page)
+    assert "<none>" not in page
+
+
+def test_more_than_a_dozen_plots_can_be_searched(alice: FlaskClient, monkeypatch):
+    assert 'role="search"' not in alice.get("/", **BASE).text
+    bars = discover()["bars"]
+    many = {f"plot{i}": replace(bars, name=f"plot{i}") for i in range(13)}
+    monkeypatch.setattr("app.rights.discover", lambda: many)
+    assert 'role="search"' in alice.get("/", **BASE).text
+
+
+def test_a_viewer_without_plots_is_told_so(alice: FlaskClient, monkeypatch):
+    monkeypatch.setattr("app.rights.discover", dict)
+    assert "No plot is open to you." in alice.get("/", **BASE).text
+
+
+def test_a_plot_that_no_slot_can_show_is_marked_and_leads_nowhere(alice: FlaskClient, slots):
+    shown = {"components": [], "error": None}
+    plots = {**dict.fromkeys(discover(), shown), "bars": {"components": [], "error": "broken"}}
+    tell(slots[0], plots=plots)
+    page = alice.get("/", **BASE).text
+    assert {"Bars", "Sliders"} <= set(titles(page))
+    assert 'href="/bars"' not in page
+    assert 'href="/sliders"' in page
+    assert page.count("Unavailable") == 1
+
+
+def test_a_page_that_lost_its_plot_learns_why(site: Flask, alice: FlaskClient, config):
+    assert alice.get("/state/bars", **BASE).status_code == 204
+    config.plot_groups["bars"] = frozenset({"finance"})
+    assert alice.get("/state/bars", **BASE).status_code == 403
+    assert site.test_client().get("/state/bars", **BASE).status_code == 401
+
+
 def test_a_plot_page_carries_a_token_for_this_viewer(alice: FlaskClient, config, slots):
     tell(slots[0])
     page = alice.get("/sliders", **BASE)
@@ -29,6 +76,7 @@ def test_a_plot_page_carries_a_token_for_this_viewer(alice: FlaskClient, config,
     _, visit = read_token(session["token"], config.bokeh_secret_key)
     assert (visit.plot, visit.user, visit.slot) == ("sliders", "alice", config.slots[0])
     assert session["path"] == f"/bokeh_plots/{config.slots[0]}/sliders"
+    assert session["name"] == "sliders"
     assert 'integrity="sha384-' in page.text
     assert "connect-src 'self'" in page.headers["Content-Security-Policy"]
 

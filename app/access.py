@@ -12,10 +12,11 @@ from flask import Blueprint, Flask, Response, request
 from app.auth import current_login, public
 from app.config import SLOT
 from app.flask_config import current_config
+from app.people import live
 from app.people.logins import LiveLogin
 from app.plots import NAME
 from app.rights import may_open
-from app.session_ids import InvalidTokenError, read_token, token_of_protocols
+from app.session_ids import InvalidTokenError, digest, read_token, token_of_protocols
 from app.slots import named
 from app.wire import PREFIX, VIEWER_HEADER
 
@@ -52,7 +53,7 @@ def _is_own_visit(login: LiveLogin) -> bool:
         return False
     try:
         token = token_of_protocols(request.headers.get("Sec-WebSocket-Protocol"))
-        _, visit = read_token(token, config.bokeh_secret_key)
+        session_id, visit = read_token(token, config.bokeh_secret_key)
     except InvalidTokenError:
         return False
     wanted = (path["slot"], path["plot"], login.id, login.user)
@@ -61,4 +62,6 @@ def _is_own_visit(login: LiveLogin) -> bool:
     if not may_open(visit.plot, login.groups):
         return False
     # A page may outlive its slot, and nginx could only answer that with an error of its own.
-    return named(visit.slot).socket.exists()
+    if not named(visit.slot).socket.exists():
+        return False
+    return not live.is_ended(digest(session_id))

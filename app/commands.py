@@ -17,6 +17,7 @@ from app.plot_check import check
 from app.plots import discover
 from app.probe import ProbeError
 from app.schema import State
+from app.session_commands import session_group
 from app.smoke import Gate, try_out
 from app.telling import report, tells
 
@@ -27,7 +28,10 @@ plot_group = AppGroup("plot", help="The plots that the site serves.")
 def install(app: Flask) -> None:
     """Add the commands to an application's ``flask`` command."""
     schema.install(app)
-    for command in (user_group, group_group, database_group, plot_group, print_audit, ready, smoke):
+    for command in (
+        *(user_group, group_group, session_group, database_group, plot_group),
+        *(print_audit, ready, smoke),
+    ):
         app.cli.add_command(command)
 
 

@@ -61,6 +61,7 @@ class Config(SlotConfig):
         slot_count: How many slots are wanted.
         run_dir: Directory of the slots' unix sockets.
         login_hours: Life of a login, in hours.
+        audit_days: How long entries of the audit log are kept, in days.
         plot_groups: The groups that may open a plot, by plot, where its own file does not say.
     """
 
@@ -70,6 +71,7 @@ class Config(SlotConfig):
     slot_count: int
     run_dir: Path
     login_hours: float
+    audit_days: int
     plot_groups: dict[str, frozenset[str]]
 
     @classmethod
@@ -190,6 +192,7 @@ _SITE_VARIABLES: Variables = {
     "slot_count": ("SITE_SLOT_COUNT", a_number, ""),
     "run_dir": ("SITE_RUN_DIR", full_path, ""),
     "login_hours": ("SITE_LOGIN_HOURS", _time("hours"), "12"),
+    "audit_days": ("SITE_AUDIT_DAYS", a_number, "400"),
     "plot_groups": ("SITE_PLOTS", _plot_groups, "{}"),
 }
 

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import secrets
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from importlib.metadata import version
@@ -31,7 +32,8 @@ from app.people import accounts
 from app.slot.life import Life
 from app.slot.options import Options
 from app.slot.server import running
-from app.wire import PREFIX, VIEWER_HEADER
+from app.warden.looking import Warden
+from app.wire import ADDRESS_HEADER, PREFIX, VIEWER_HEADER
 
 _log = logging.getLogger(__name__)
 _USER = "dev"
@@ -92,6 +94,7 @@ async def _serve(site: Flask, config: Config, port: int, password: str) -> None:
         if slot is None:
             raise RuntimeError("the slot has no application")
         HTTPServer(_front(site, slot)).listen(port, "localhost")
+        threading.Thread(target=Warden(site).watch, daemon=True).start()
         autoreload.start()
         _log.info("url=http://localhost:%d\nuser=%s\npassword=%s", port, _USER, password)
         await asyncio.Event().wait()
@@ -146,6 +149,7 @@ class _Access(Router):
         if answer.status_code != HTTPStatus.NO_CONTENT:
             return _refusal(answer.status_code).find_handler(request)
         request.headers[VIEWER_HEADER] = answer.headers[VIEWER_HEADER]
+        request.headers[ADDRESS_HEADER] = str(request.remote_ip)
         return self._slot.find_handler(request)
 
 

@@ -97,8 +97,8 @@ class PasswordLink(Base):
 class LiveSession(Base):
     """A plot that a viewer has open, on whichever host.
 
-    Written by the host that holds it. It outlives the visit if an administrator ended it: as long
-    as the visit's token would let its viewer come back.
+    Written by the host that holds it. It outlives the visit for as long as the slot tells of that,
+    and if an administrator ended it, for as long as its token would let its viewer come back.
     """
 
     __tablename__ = "live_sessions"
@@ -113,6 +113,7 @@ class LiveSession(Base):
     opened_at: Mapped[int]
     last_event_at: Mapped[int]
     expires_at: Mapped[int]
+    closed_at: Mapped[int | None]
     ended: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 

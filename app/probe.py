@@ -17,9 +17,8 @@ from websockets.typing import Subprotocol
 from app.controls import Control
 from app.session_ids import Visit, mint_token
 from app.slots import Slot
-from app.wire import VIEWER_HEADER, slot_path
+from app.wire import PROBE, VIEWER_HEADER, slot_path
 
-PROBE = "site-probe"  # the viewer that a plot sees; never a user whom a person could sign in as
 _SECONDS = 20.0  # a visit's length, and how long an answer may take
 
 

@@ -117,6 +117,11 @@ def read_token(token: str, key: bytes) -> tuple[str, Visit]:
     return session_id, visit
 
 
+def digest(session_id: str) -> str:
+    """What a session is called where its id has no place: nothing leads back from it to the id."""
+    return hashlib.sha256(session_id.encode()).hexdigest()
+
+
 def token_of_protocols(header: str | None) -> str:
     """Take the token out of a ``Sec-WebSocket-Protocol: bokeh, <token>`` header.
 

@@ -23,8 +23,9 @@ from app.config import Variables, full_path, read_variables
 from app.controls import controls, is_driven_otherwise
 from app.people import synthetic
 from app.plots import discover
-from app.probe import PROBE, ProbeError, Session
+from app.probe import ProbeError, Session
 from app.unix_http import UnixConnection
+from app.wire import PROBE
 
 _SECONDS = 20.0
 

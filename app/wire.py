@@ -9,6 +9,15 @@ PREFIX = "/bokeh_plots"
 VIEWER_HEADER = "X-Site-Viewer"
 """Carries a verified user name: from Flask to nginx, which logs and hides it, and on to a slot."""
 
+ADDRESS_HEADER = "X-Forwarded-For"
+"""Carries the viewer's address: nginx sets it, whatever the viewer sent."""
+
+PROBE = "site-probe"
+"""The viewer in code who tries plots out; never a user whom a person could sign in as."""
+
+SESSIONS_PATH = "/-/sessions"
+"""Where a slot tells of its sessions, and ends them, below its own path."""
+
 
 def slot_path(slot: str) -> str:
     """The public path of a slot."""
@@ -57,3 +66,49 @@ class SlotStatus(TypedDict):
     lag_seconds: float
     resident_bytes: int
     plots: dict[str, PlotStatus]
+
+
+class Presence(TypedDict):
+    """A viewer's presence at a plot: the time for which a session had a websocket.
+
+    A session whose viewer comes back has another one. Times are whole seconds since the epoch.
+
+    Attributes:
+        id: The digest of the session's id, see `app.session_ids.digest`.
+        login: Id of the login that opened it.
+        user: Name of the user.
+        plot: Name of the plot.
+        address: Where the viewer is.
+        expires: When the visit's token ends.
+        opened_at: When it began; no two of one session began at the same time.
+        last_event_at: When the viewer sent something last.
+        closed_at: When it was over, or None.
+        ended: Why the slot was told to end it, or None.
+    """
+
+    id: str
+    login: str
+    user: str
+    plot: str
+    address: str | None
+    expires: int
+    opened_at: int
+    last_event_at: int
+    closed_at: int | None
+    ended: str | None
+
+
+class SlotAnswer(TypedDict):
+    """What a slot answers to whoever asks for its sessions.
+
+    Attributes:
+        release: The release that it serves.
+        status: ``ok`` or ``draining``.
+        resident_bytes: How much memory it holds.
+        sessions: The presences at its sessions, and those that were over a moment ago.
+    """
+
+    release: str
+    status: str
+    resident_bytes: int
+    sessions: list[Presence]

@@ -69,12 +69,12 @@ class Host:
     @property
     def serving(self) -> str | None:
         """The deployment that new visitors get, if there is one."""
-        return _target(self.serving_link)
+        return deployment_of(self.serving_link)
 
     @property
     def candidate(self) -> str | None:
         """The deployment that is being tried out, if it is another than the one that serves."""
-        candidate = _target(self.candidate_link)
+        candidate = deployment_of(self.candidate_link)
         return None if candidate == self.serving else candidate
 
     @property
@@ -111,7 +111,8 @@ class Host:
         new.rename(link)
 
 
-def _target(link: Path) -> str | None:
+def deployment_of(link: Path) -> str | None:
+    """The deployment whose website a link leads to, if there is one."""
     try:
         name = link.readlink().name
     except FileNotFoundError:

@@ -71,6 +71,7 @@ def _sessions() -> None:
         sa.Column("opened_at", sa.Integer(), nullable=False),
         sa.Column("last_event_at", sa.Integer(), nullable=False),
         sa.Column("expires_at", sa.Integer(), nullable=False),
+        sa.Column("closed_at", sa.Integer()),
         sa.Column("ended", sa.Boolean(), nullable=False, server_default=sa.false()),
     )
     op.create_table(

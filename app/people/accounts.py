@@ -10,7 +10,7 @@ from app.models import Group, PasswordLink, User
 from app.people import admins, audit, logins, passwords
 from app.people.audit import Event
 from app.people.errors import AccountError
-from app.probe import PROBE
+from app.wire import PROBE
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
@@ -50,7 +50,7 @@ def new(name: str, password_hash: str = passwords.NONE, groups: Iterable[Group] 
             f"digit, not {name!r}"
         )
     if name == PROBE:
-        raise AccountError(f"{PROBE} is the name of the site's own synthetic viewer: take another")
+        raise AccountError(f"the name {PROBE} belongs to the site itself: take another")
     if find(name):
         raise AccountError(f"a user named {name} exists already")
     user = User(name=name, password_hash=password_hash, groups=list(groups))

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from app.db import session
 from app.models import Group, User
 from app.people.errors import AccountError
-from app.probe import PROBE
+from app.wire import PROBE
 
 ADMIN = "admin"
 """The group whose members administer the site; it always exists."""
@@ -34,6 +34,6 @@ def one_is_left() -> Iterator[None]:
     if before and not active():
         session().rollback()
         raise AccountError(
-            f"{', '.join(before)} is the last active member of the group {ADMIN}: put another "
+            f"the last active member of the group {ADMIN} is {', '.join(before)}: put another "
             f"active user into it first, or nobody could administer the site"
         )

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapper
 
 from app.db import session
 from app.models import AuditEntry
-from app.probe import PROBE
+from app.wire import PROBE
 
 COMMAND_LINE = "(command line)"
 """Stands for whoever acts without a login; no user can have this name."""
@@ -53,10 +53,9 @@ def record(event: Event, *, user: str | None = None, **details: Any) -> None:
         return
     session().add(
         AuditEntry(
-            at=int(time.time()),
             event=event.value,
             user=user,
-            **{"actor": _actor(), "address": _address(), **details},
+            **{"at": int(time.time()), "actor": _actor(), "address": _address(), **details},
         )
     )
 

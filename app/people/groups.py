@@ -12,7 +12,7 @@ from app.models import Group, Membership, User
 from app.people import accounts, admins, audit
 from app.people.audit import Event
 from app.people.errors import AccountError
-from app.probe import PROBE
+from app.wire import PROBE
 
 ADMIN = admins.ADMIN
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")

@@ -1,6 +1,7 @@
 """Logins: each is one sign-in in one browser, which can be ended at any time."""
 
 import time
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from flask import has_request_context, request
@@ -23,9 +24,11 @@ _LIVE = (
     .join_from(Login.__table__, User.__table__, _LOGINS.user_id == _USERS.id)
     .outerjoin(Membership.__table__, _MEMBERSHIPS.user_id == _USERS.id)
     .outerjoin(Group.__table__, _MEMBERSHIPS.group_id == _GROUPS.id)
-    .where(_LOGINS.id == bindparam("id"), _LOGINS.expires_at > bindparam("now"))
     .where(_LOGINS.revoked == false(), _USERS.active == true())
+    .where(_LOGINS.expires_at > bindparam("now"))
 )
+_ONE = _LIVE.where(_LOGINS.id == bindparam("id"))
+_MANY = _LIVE.where(_LOGINS.id.in_(bindparam("ids", expanding=True)))
 
 
 class LiveLogin(NamedTuple):
@@ -47,11 +50,23 @@ class LiveLogin(NamedTuple):
 def live_login(login_id: str) -> LiveLogin | None:
     """The login of that id, unless it was revoked, has expired, or its user is disabled."""
     with engine().connect() as connection:
-        rows = connection.execute(_LIVE, {"id": login_id, "now": int(time.time())}).all()
+        rows = connection.execute(_ONE, {"id": login_id, "now": int(time.time())}).all()
     if not rows:
         return None
     found, user, expires_at, _ = rows[0]
     return LiveLogin(found, user, expires_at, frozenset(row[3] for row in rows if row[3]))
+
+
+def live_logins(login_ids: Iterable[str]) -> dict[str, LiveLogin]:
+    """Those of the logins that let their users in, by their ids."""
+    found: dict[str, LiveLogin] = {}
+    parameters = {"ids": sorted(set(login_ids)), "now": int(time.time())}
+    with engine().connect() as connection:
+        for login_id, user, expires_at, group in connection.execute(_MANY, parameters):
+            login = found.setdefault(login_id, LiveLogin(login_id, user, expires_at, frozenset()))
+            if group:
+                found[login_id] = login._replace(groups=login.groups | {group})
+    return found
 
 
 def sign_in(name: str, password: str) -> Login | None:

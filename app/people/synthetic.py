@@ -12,7 +12,7 @@ from sqlalchemy import delete
 from app.db import session
 from app.models import User
 from app.people import groups, passwords
-from app.probe import PROBE
+from app.wire import PROBE
 
 
 @contextmanager

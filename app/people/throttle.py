@@ -17,7 +17,7 @@ from app.db import session
 from app.flask_config import current_config
 from app.models import AuditEntry, User
 from app.people.audit import Event
-from app.probe import PROBE
+from app.wire import PROBE
 
 WINDOW_SECONDS = 15 * 60
 ACCOUNT_LIMIT = 10

@@ -15,9 +15,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import bokeh.document.document
+from bokeh.server.contexts import ApplicationContext
+from bokeh.server.session import ServerSession
 from bokeh.server.tornado import BokehTornado
 
 _COLLECT_SECONDS = 5.0
+_RETRY_SECONDS = 0.25
 _Discard = Callable[..., Coroutine[Any, Any, None]]
 
 
@@ -36,6 +39,23 @@ async def discard_gently(tornado: BokehTornado) -> None:
         await asyncio.sleep(_COLLECT_SECONDS)
         pending.clear()
         gc.collect()
+
+
+async def discard_now(context: ApplicationContext, session: ServerSession) -> None:
+    """Discard a session that nobody is connected to, once none of its callbacks runs any more.
+
+    Args:
+        context: The plot that it is a session of.
+        session: The session.
+    """
+    while not session.destroyed and not session.connection_count:
+        await context._discard_session(session, _is_left)
+        if not session.destroyed:
+            await asyncio.sleep(_RETRY_SECONDS)
+
+
+def _is_left(session: ServerSession) -> bool:
+    return not session.destroyed and not session.connection_count
 
 
 def _yielding(discard: _Discard) -> _Discard:

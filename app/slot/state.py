@@ -36,6 +36,11 @@ class State:
     tornado: BokehTornado | None = None
 
     @property
+    def status(self) -> str:
+        """Whether it is ``ok`` or ``draining``."""
+        return "draining" if self.life.cause else "ok"
+
+    @property
     def sessions(self) -> list[ServerSession]:
         """The sessions that it holds, connected or waiting for their viewer to come back."""
         if not self.tornado:

@@ -17,7 +17,7 @@ def describe(state: State) -> SlotStatus:
     """The status of a slot at this moment."""
     cause = state.life.cause
     return {
-        "status": "draining" if cause else "ok",
+        "status": state.status,
         "cause": cause.word if cause else None,
         "slot": state.name,
         "release": state.release,

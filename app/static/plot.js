@@ -1,6 +1,7 @@
 // Connects the page to its live Bokeh session, and tells the viewer how the connection is.
 
 import { followColors } from "./colors.js";
+import { saveDownloads } from "./downloads.js";
 import { watch } from "./shadows.js";
 import { clear, leave, offerReload, tell } from "./status.js";
 
@@ -76,6 +77,7 @@ async function open() {
   const live = Bokeh.documents[0];
   const look = () => (live.roots().length === 0 ? tellFailure() : clear());
   look();
+  saveDownloads(live);
   live.on_event("connection_lost", (_document, event) => lost(event));
   live.on_event("client_reconnected", () => {
     look();

@@ -23,6 +23,7 @@ def wanted(site):
     return [
         site.program("application"),
         site.program("steward"),
+        site.program("warden"),
         *(f"{slots}:{slots}_{n}" for n in range(len(site.slots))),
     ]
 

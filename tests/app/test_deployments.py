@@ -26,7 +26,7 @@ from app.deployments.strength import keep_strength
 from app.deployments.supervisor import Process
 
 OLD, NEW, OTHER = "0" * 12, "1" * 12, "2" * 12
-PROGRAMS = {"application": 1, "bokeh_apps": 2, "bokeh_spares": 2, "steward": 1}
+PROGRAMS = {"application": 1, "bokeh_apps": 2, "bokeh_spares": 2, "steward": 1, "warden": 1}
 
 
 @dataclass
@@ -191,7 +191,7 @@ def test_a_candidate_runs_beside_what_serves_until_the_switch(host, supervisor):
     assert prepare(host, supervisor) is True
     assert (host.serving, host.candidate) == (OLD, NEW)
     for deployment in (OLD, NEW):
-        assert supervisor.running(deployment) == {"application", "bokeh_apps", "steward"}
+        assert supervisor.running(deployment) == {"application", "bokeh_apps", "steward", "warden"}
     assert (host.command.parent / "commands").read_text() == f"--deployment {NEW} smoke\n"
 
     assert switch.switch(host, supervisor) is True
@@ -215,7 +215,7 @@ def test_the_steward_of_what_serves_leaves_a_candidate_alone_from_its_start(host
 
     supervisor.load = load_and_tend
     prepare(host, supervisor)
-    assert supervisor.running(NEW) == {"application", "bokeh_apps", "steward"}
+    assert supervisor.running(NEW) == {"application", "bokeh_apps", "steward", "warden"}
     assert host.definitions_of(NEW).exists()
 
 
@@ -236,7 +236,7 @@ def test_a_switch_in_the_middle_of_the_stewards_look_waits_for_its_end(host, sup
     steward.look(old, supervisor)
     switching.join()
     assert host.serving == NEW
-    assert supervisor.running(NEW) == {"application", "bokeh_apps", "steward"}
+    assert supervisor.running(NEW) == {"application", "bokeh_apps", "steward", "warden"}
     assert supervisor.signalled(NEW) == {}
 
 
@@ -255,7 +255,7 @@ def test_what_serves_is_started_where_it_was_stopped(host, supervisor):
     host.point(host.serving_link, NEW)
     assert prepare(host, supervisor) is True
     # The steward, which runs again, looks after the slots.
-    assert supervisor.running(NEW) == {"application", "steward"}
+    assert supervisor.running(NEW) == {"application", "steward", "warden"}
 
 
 @pytest.mark.usefixtures("website")
@@ -326,7 +326,7 @@ def test_a_deployment_that_drains_resumes(host, supervisor):
     assert supervisor.running(NEW) == {"bokeh_apps"}
     host.definitions_of(NEW).write_text("[program:thing]\n")
     prepare(host, supervisor)
-    assert supervisor.running(NEW) == {"application", "bokeh_apps", "steward"}
+    assert supervisor.running(NEW) == {"application", "bokeh_apps", "steward", "warden"}
     assert supervisor.signalled(NEW) == {"0": "USR1", "1": "USR1"}
 
 
@@ -352,10 +352,16 @@ def test_a_refused_candidate_is_taken_away_and_the_old_one_serves(host, supervis
 
 
 def test_a_candidate_that_is_not_ready_is_refused_with_the_reason(host, supervisor, website):
-    website(503, "bars did not open in slot 0")
-    with pytest.raises(DeploymentError, match="not ready: bars did not open in slot 0"):
+    website(503, json.dumps({"problems": ["slot 0: plot bars: no data", "slot 1: the same"]}))
+    with pytest.raises(DeploymentError, match="not ready: slot 0: plot bars: no data\nslot 1: the"):
         prepare(host, supervisor)
     assert host.serving == OLD
+
+
+def test_a_candidate_that_answers_something_else_is_refused_with_that(host, supervisor, website):
+    website(502, "out of order")
+    with pytest.raises(DeploymentError, match="the website answers 502: out of order"):
+        prepare(host, supervisor)
 
 
 def test_a_candidate_that_does_not_run_is_refused_at_once(host, supervisor):
@@ -368,8 +374,8 @@ def test_a_candidate_that_does_not_run_is_refused_at_once(host, supervisor):
 def test_what_serves_is_not_taken_away_even_if_it_is_not_ready(host, supervisor, website):
     supervisor.have(NEW)
     host.point(host.serving_link, NEW)
-    website(503, "no")
-    with pytest.raises(DeploymentError):
+    website(503, json.dumps({"problems": ["slot 0: plot bars: no data"]}))
+    with pytest.raises(DeploymentError, match=f"plot bars: no data\n{NEW} goes on serving"):
         prepare(host, supervisor)
     assert host.serving == NEW
     assert "application" in supervisor.running(NEW)

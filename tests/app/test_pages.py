@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from html import unescape
 
+from bokeh.util.token import get_token_payload
 from flask import Flask
 from flask.testing import FlaskClient
 from support import BASE, tell
@@ -81,6 +82,36 @@ def test_a_plot_page_carries_a_token_for_this_viewer(alice: FlaskClient, config,
     assert "connect-src 'self'" in page.headers["Content-Security-Policy"]
 
 
+def test_the_slot_can_log_the_pages_request_id(alice: FlaskClient, slots):
+    tell(slots[0])
+    page = alice.get("/sliders", **BASE, headers={"X-Request-Id": "a" * 32})
+    session = json.loads(re.search(r'id="session">(.*?)</script>', page.text)[1])
+    assert get_token_payload(session["token"])["request_id"] == "a" * 32
+
+
+def test_a_preview_is_shown_to_whom_may_open_the_plot(
+    client: FlaskClient, alice: FlaskClient, tmp_path, monkeypatch
+):
+    code = {"seen.py": "", "tour/main.py": "", "none.py": "", "closed.py": "GROUPS = ['finance']"}
+    (tmp_path / "plots" / "tour").mkdir(parents=True)
+    for name, text in code.items():
+        (tmp_path / "plots" / name).write_text(text)
+    images = {"seen.png": b"png", "tour/preview.svg": b"<svg/>", "closed.jpg": b"jpg"}
+    for name, data in images.items():
+        (tmp_path / "plots" / name).write_bytes(data)
+    plots = discover(tmp_path / "plots")
+    for module in ("app.previews", "app.rights"):
+        monkeypatch.setattr(f"{module}.discover", lambda: plots)
+
+    shown = alice.get("/previews/tour", **BASE)
+    assert (shown.status_code, shown.data, shown.mimetype) == (200, b"<svg/>", "image/svg+xml")
+    assert shown.headers["Cache-Control"] == "no-store"
+    assert alice.get("/previews/seen", **BASE).mimetype == "image/png"
+    statuses = [alice.get(f"/previews/{n}", **BASE).status_code for n in ("none", "what", "closed")]
+    assert statuses == [404, 404, 403]
+    assert client.get("/previews/seen", **BASE).status_code == 303
+
+
 def test_a_query_too_long_for_a_token_is_refused(alice: FlaskClient, slots):
     tell(slots[0])
     assert alice.get("/sliders?x=" + "a" * 1000, **BASE).status_code == 200
@@ -99,7 +130,7 @@ def test_a_plot_that_failed_says_so_and_does_not_try_again(alice: FlaskClient, s
     tell(slots[0], plots=plots)
     answer = alice.get("/sliders", **BASE)
     assert answer.status_code == 500
-    assert "This plot is broken" in answer.text
+    assert "This plot is unavailable" in answer.text
     assert "division" not in answer.text
     assert "refresh" not in answer.text
     assert "Retry-After" not in answer.headers

@@ -33,6 +33,8 @@ PAGES = {
     "search": Shown("/?q=nothing+like+it", "Plots"),
     "sliders": Shown("/sliders", "Sliders"),
     "bars": Shown("/bars", "Bars"),
+    "explorer": Shown("/explorer", "Flights"),
+    "metrics": Shown("/metrics", "Host metrics"),
     "missing": Shown("/nothing", "There is no such page.", status=404),
     "account": Shown("/account", "Your account"),
     "users": Shown("/admin/users", "Users"),

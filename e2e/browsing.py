@@ -1,5 +1,7 @@
 """What the browser tests do over and over: signing in, and listening for complaints."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -7,6 +9,8 @@ from playwright.sync_api import ConsoleMessage, Page, Request, Response
 from provisioned import Site
 
 VIEWER = "e2e-viewer"
+ADMINISTRATOR = "e2e-administrator"
+PATIENCE = 20  # seconds, on a machine that does other things too
 
 
 @dataclass
@@ -43,9 +47,17 @@ class Complaints:
             self.seen.append(f"{response.status}: {response.url}")
 
 
-def sign_in(page: Page, password: str, at: str = "/") -> None:
-    """Sign in as `VIEWER` through the form, on the way to a page."""
+def sign_in(page: Page, password: str, at: str = "/", name: str = VIEWER) -> None:
+    """Sign in through the form, on the way to a page."""
     page.goto(at)
-    page.get_by_label("Name").fill(VIEWER)
+    page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
+
+
+def wait_until(page: Page, look: Callable[[], bool]) -> None:
+    """Look until it is so; the page's own wait for a function would break its content policy."""
+    ends = time.monotonic() + PATIENCE
+    while not look():
+        assert time.monotonic() < ends, page.get_by_role("main").inner_text()
+        page.wait_for_timeout(50)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import VIEWER, Complaints, sign_in
-from playwright.sync_api import Page, expect
+from browsing import ADMINISTRATOR, VIEWER, Complaints, sign_in
+from playwright.sync_api import Browser, Page, expect
 from provisioned import Inventory, Site
 
 # Debian's own Chromium; without these switches it calls home at every start.
@@ -74,3 +74,20 @@ def viewer(page: Page, password: str) -> Page:
     sign_in(page, password)
     expect(page.get_by_role("heading", name="Plots")).to_be_visible()
     return page
+
+
+@pytest.fixture(scope="session")
+def administrator(
+    browser: Browser, browser_context_args: dict[str, Any], site: Site
+) -> Iterator[list[Any]]:
+    """The cookies of an administrator who has signed in."""
+    password = secrets.token_urlsafe(16)
+    site.keep_user(ADMINISTRATOR, password)
+    site.cli("user", "groups", ADMINISTRATOR, "admin")
+    context = browser.new_context(**browser_context_args)
+    page = context.new_page()
+    sign_in(page, password, name=ADMINISTRATOR)
+    expect(page.get_by_role("heading", name="Plots")).to_be_visible()
+    yield context.cookies()
+    context.close()
+    site.cli("user", "disable", ADMINISTRATOR)

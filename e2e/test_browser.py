@@ -1,16 +1,13 @@
 """What a viewer does with a browser: sign in, open plots, move sliders, sign out."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from browsing import Complaints, sign_in
+from browsing import PATIENCE, Complaints, sign_in, wait_until
 from playwright.sync_api import Locator, Page, expect
 from provisioned import Site
-
-PATIENCE = 20  # seconds, on a machine that does other things too
 
 
 def column(page: Page, source: str, name: str) -> list[float]:
@@ -23,14 +20,6 @@ def column(page: Page, source: str, name: str) -> list[float]:
         [source, name],
     )
     return json.loads(found)
-
-
-def wait_until(page: Page, look: Callable[[], bool]) -> None:
-    """Look until it is so; the page's own wait for a function would break its content policy."""
-    ends = time.monotonic() + PATIENCE
-    while not look():
-        assert time.monotonic() < ends, page.get_by_role("main").inner_text()
-        page.wait_for_timeout(50)
 
 
 def handle(page: Page, slider: str) -> Locator:
@@ -54,7 +43,7 @@ def calm(complaints: Complaints) -> Iterator[None]:
 @pytest.mark.usefixtures("calm")
 def test_the_gallery_leads_to_every_plot(viewer: Page, screenshots: Path):
     viewer.screenshot(path=screenshots / "gallery.png")
-    for title in ("Sliders", "Bars"):
+    for title in ("Sliders", "Bars", "Flights", "Host metrics"):
         viewer.goto("/")
         viewer.get_by_role("link", name=title, exact=True).click()
         expect(viewer.get_by_role("heading", name=title, exact=True)).to_be_visible()

@@ -21,6 +21,12 @@ PAGES = [
     ("/sliders", "viewer", 200),
     ("/sliders?x=" + "a" * 3000, "viewer", 414),
     ("/admin/audit", "viewer", 403),
+    ("/account", "viewer", 200),
+    ("/admin/users", "admin", 200),
+    ("/admin/users/bob", "admin", 200),
+    ("/admin/users/nobody", "admin", 404),
+    ("/admin/groups", "admin", 200),
+    ("/admin/sessions", "admin", 200),
     ("/admin/audit", "admin", 200),
 ]
 

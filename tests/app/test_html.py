@@ -22,6 +22,11 @@ PAGES = [
     ("/sliders?x=" + "a" * 3000, "viewer", 414),
     ("/admin/audit", "viewer", 403),
     ("/admin/audit", "admin", 200),
+    ("/password", None, 200),
+    ("/account", "viewer", 200),
+    ("/admin/users", "admin", 200),
+    ("/admin/users/alice", "admin", 200),
+    ("/admin/groups", "admin", 200),
 ]
 
 

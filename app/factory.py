@@ -24,21 +24,8 @@ from app.config import Config, ConfigError
 from app.plots import discover
 
 _PARTS = (
-    db,
-    headers,
-    csrf,
-    errors,
-    times,
-    auth,
-    password_page,
-    account,
-    access,
-    health,
-    assets,
-    choice,
-    admin,
-    previews,
-    views,
+    *(db, headers, csrf, errors, times, auth, password_page, account, access, health),
+    *(assets, choice, admin, previews, views),
 )
 # First segments of paths that nginx answers without asking Flask.
 _NGINX_PATHS = {"static", "bokeh_plots"}

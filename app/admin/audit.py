@@ -71,7 +71,6 @@ def _page(
         message=message,
         events=[event.value for event in Event],
         plots=list(discover()),
-        iso=audit_log.iso,
         duration=lambda seconds: timedelta(seconds=seconds),
     )
 

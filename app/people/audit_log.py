@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.db import engine, session
 from app.models import AuditEntry
 from app.people.audit import Event
+from app.times import iso
 
 PAGE = 100
 """Entries on a page, unless somebody asks for another number."""
@@ -107,11 +108,6 @@ def as_record(entry: AuditEntry) -> dict[str, Any]:
     values = {name: getattr(entry, name) for name in _COLUMNS if name != "at"}
     told = {"time": iso(entry.at), **values}
     return {name: value for name, value in told.items() if value is not None}
-
-
-def iso(seconds: int) -> str:
-    """A time of the log as ISO 8601 writes it, in UTC."""
-    return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def prune(days: float) -> int:

@@ -41,20 +41,18 @@ def add_user(name: str, names: tuple[str, ...], if_missing: bool) -> None:
 def add_first_admin(name: str) -> None:
     """Have an administrator, unless there is an active one; a password is read from a pipe.
 
-    A user of that name keeps the password and only joins the group.
+    A user of that name keeps the password, or stays disabled, and only joins the group.
     """
     if admins.active():
         click.echo(f"exists {', '.join(admins.active())}")
-        return
-    user = accounts.find(name)
-    if not user:
+    elif not accounts.find(name):
         accounts.add(name, _ask_password(), groups.existing({groups.ADMIN}))
         click.echo(f"created {name}")
-        return
-    if not user.active:
-        accounts.set_active(name, active=True)
-    groups.set_of(name, {*groups.of(name), groups.ADMIN})
-    click.echo(f"put {name} into {groups.ADMIN}")
+    elif groups.ADMIN in groups.of(name):
+        click.echo(f"exists {name}, disabled")
+    else:
+        groups.set_of(name, {*groups.of(name), groups.ADMIN})
+        click.echo(f"put {name} into {groups.ADMIN}")
 
 
 @user_group.command("list")

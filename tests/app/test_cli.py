@@ -55,6 +55,15 @@ def test_the_first_administrator(run):
     assert run("user", "list").stdout == "old  active\n"
 
 
+def test_the_first_administrator_stays_disabled(run):
+    run("database", "upgrade")
+    run("user", "add", "old", stdin=PASSWORD)
+    run("user", "disable", "old")
+    assert run("user", "first-admin", "old").stdout == "put old into admin\n"
+    assert run("user", "first-admin", "old").stdout == "exists old, disabled\n"
+    assert run("user", "list").stdout == "old  disabled\n"
+
+
 def test_the_first_administrator_of_a_new_site(run):
     run("database", "upgrade")
     assert run("user", "first-admin", "root", stdin=PASSWORD).stdout == "created root\n"

@@ -222,9 +222,12 @@ class Site:
         return self.command(command, *arguments, user="root", text=text).stdout.strip()
 
     def keep_user(self, name: str, password: str) -> None:
-        """Have an active user of that name and password."""
+        """Have an active user of that name and password, who may open every plot."""
         self.sensitive.add(password)
-        if self.cli("user", "add", name, "--if-missing", text=password).startswith("exists"):
+        groups = [f"--group={group}" for group in self.variables["site_groups"]]
+        if self.cli("user", "add", name, "--if-missing", *groups, text=password).startswith(
+            "exists"
+        ):
             self.cli("user", "password", name, text=password)
             self.cli("user", "enable", name)
 

@@ -224,7 +224,7 @@ class Site:
     def keep_user(self, name: str, password: str) -> None:
         """Have an active user of that name and password, who may open every plot."""
         self.sensitive.add(password)
-        groups = [f"--group={group}" for group in self.variables["site_groups"]]
+        groups = [f"--group={group}" for group in self.variables.get("site_groups", [])]
         if self.cli("user", "add", name, "--if-missing", *groups, text=password).startswith(
             "exists"
         ):

@@ -18,6 +18,7 @@ from flask import (
 from werkzeug.wrappers import Response
 
 from app import db as database
+from app.models import Login
 from app.people import audit, logins
 from app.people.audit import Event
 from app.people.groups import ADMIN
@@ -71,8 +72,8 @@ def install(app: Flask) -> None:
 def login_form() -> str | Response:
     """Ask for name and password."""
     if current_login():
-        return redirect(_next())
-    return render_template("login.html", next=_next(), message=None)
+        return redirect(local_target())
+    return form()
 
 
 @bp.post("/login")
@@ -82,11 +83,9 @@ def login() -> Response | tuple[str, int]:
     opened = logins.sign_in(request.form.get("name", ""), request.form.get("password", ""))
     if not opened:
         message = "That name and password do not match an account that may sign in."
-        return render_template("login.html", next=_next(), message=message), 401
-    session.clear()
-    session.permanent = True
-    session[_SESSION_KEY] = opened.id
-    return redirect(_next(), 303)
+        return form(message), 401
+    keep(opened)
+    return redirect(local_target(), 303)
 
 
 @bp.post("/logout")
@@ -95,6 +94,22 @@ def logout() -> Response:
     logins.sign_out(signed_in())
     session.clear()
     return redirect(url_for("auth.login_form"), 303)
+
+
+def form(message: str | None = None) -> str:
+    """The page to sign in on.
+
+    Args:
+        message: A sentence about what has just been tried.
+    """
+    return render_template("login.html", next=local_target(), message=message)
+
+
+def keep(opened: Login) -> None:
+    """Have this browser signed in, with nothing left of what it was before."""
+    session.clear()
+    session.permanent = True
+    session[_SESSION_KEY] = opened.id
 
 
 def _require_login() -> Any:
@@ -128,7 +143,7 @@ def _name_viewer(response: Any) -> Any:
     return response
 
 
-def _next() -> str:
+def local_target() -> str:
     """Where to go after signing in: a path of this site, whatever the link said."""
     target = request.values.get("next", "/")
     url = urlsplit(target)

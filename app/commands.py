@@ -15,7 +15,7 @@ from flask.cli import AppGroup, with_appcontext
 from app import health, schema, tables
 from app.fit import misfits
 from app.flask_config import current_config
-from app.people import accounts
+from app.people import accounts, identities
 from app.people.errors import AccountError
 from app.plot_check import check
 from app.plots import discover
@@ -27,6 +27,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _TOLD = (AccountError, schema.MigrationError, tables.DescriptionError)
 
 user_group = AppGroup("user", help="The people who may sign in.")
+oidc_group = AppGroup("oidc", help="The provider through which people may sign in.")
 database_group = AppGroup("database", help="The tables that the site needs.")
 plot_group = AppGroup("plot", help="The plots that the site serves.")
 
@@ -34,7 +35,7 @@ plot_group = AppGroup("plot", help="The plots that the site serves.")
 def install(app: Flask) -> None:
     """Add the commands to an application's ``flask`` command."""
     schema.install(app)
-    for command in (user_group, database_group, plot_group, ready, smoke):
+    for command in (user_group, oidc_group, database_group, plot_group, ready, smoke):
         app.cli.add_command(command)
 
 
@@ -109,6 +110,30 @@ def enable_user(name: str) -> None:
     """Let a disabled user in again."""
     accounts.set_active(name, True)
     click.echo(f"enabled {name}")
+
+
+@user_group.command("link-oidc")
+@click.argument("name")
+@click.argument("subject")
+@_tells
+def link_user(name: str, subject: str) -> None:
+    """Let a user sign in through the provider, which calls the user SUBJECT."""
+    provider = current_config().oidc
+    if not provider:
+        raise click.ClickException("this site has no provider: set site_oidc_issuer")
+    identities.link(provider.issuer, subject, name)
+    click.echo(f"linked {name}")
+
+
+@oidc_group.command("check")
+def check_oidc() -> None:
+    """Check that the groups exist that the provider's groups map to."""
+    provider = current_config().oidc
+    unknown = identities.unknown_groups(provider.groups) if provider else []
+    _report(
+        [f"site_oidc_groups names the group {name}, which does not exist" for name in unknown],
+        "every group that the provider's groups map to exists",
+    )
 
 
 @database_group.command("status")

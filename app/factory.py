@@ -17,8 +17,23 @@ from app import (
     views,
 )
 from app.config import Config, ConfigError
+from app.oidc import routes as oidc
 from app.plots import discover
 
+_PARTS = (
+    db,
+    headers,
+    csrf,
+    errors,
+    auth,
+    oidc,
+    access,
+    health,
+    assets,
+    choice,
+    admin,
+    views,
+)
 # First segments of paths that nginx answers without asking Flask.
 _NGINX_PATHS = {"static", "bokeh_plots"}
 
@@ -37,7 +52,20 @@ def create_app(config: Config) -> Flask:
     """
     app = Flask(__name__, static_folder=None)
     flask_config.install(app, config)
-    for part in (db, headers, csrf, errors, auth, access, health, assets, choice, admin, views):
+    for part in (
+        db,
+        headers,
+        csrf,
+        errors,
+        auth,
+        oidc,
+        access,
+        health,
+        assets,
+        choice,
+        admin,
+        views,
+    ):
         part.install(app)
     _refuse_collisions(app)
     return app

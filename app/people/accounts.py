@@ -9,7 +9,7 @@ from app.models import User
 from app.people import audit, logins
 from app.people.audit import Event
 from app.people.errors import AccountError
-from app.people.passwords import hashed
+from app.people.passwords import NONE, hashed
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
@@ -20,6 +20,21 @@ def add(name: str, password: str) -> User:
     Raises:
         AccountError: If the name is malformed or taken, or the password is not good enough.
     """
+    user = new(name, hashed(password))
+    session().commit()
+    return user
+
+
+def new(name: str, password_hash: str = NONE) -> User:
+    """Create an active user, once the caller commits.
+
+    Args:
+        name: The user's name.
+        password_hash: Hash of the password; without one nobody signs in by password.
+
+    Raises:
+        AccountError: If the name is malformed or taken.
+    """
     if not _NAME.fullmatch(name):
         raise AccountError(
             f"a user name is up to 64 letters, digits and . _ @ + - and starts with a letter or "
@@ -27,10 +42,9 @@ def add(name: str, password: str) -> User:
         )
     if find(name):
         raise AccountError(f"a user named {name} exists already")
-    user = User(name=name, password_hash=hashed(password))
+    user = User(name=name, password_hash=password_hash)
     session().add(user)
     audit.record(Event.USER_CREATED, user=name)
-    session().commit()
     return user
 
 

@@ -24,6 +24,7 @@ class Event(str, Enum):
     USER_DISABLED = "user disabled"
     USER_ENABLED = "user enabled"
     NEW_PASSWORD = "password changed"  # noqa: S105 # names an event
+    IDENTITY_LINKED = "identity linked"
     LINK_MADE = "password link made"
     GROUP_CREATED = "group created"
     GROUP_REMOVED = "group removed"

@@ -60,13 +60,18 @@ def sign_in(name: str, password: str) -> Login | None:
     return open_login(user)
 
 
-def open_login(user: User) -> Login:
-    """Open a login of a user who has shown who it is; forget expired logins."""
+def open_login(user: User, how: str | None = None) -> Login:
+    """Open a login of a user who has shown who it is; forget expired logins.
+
+    Args:
+        user: The user.
+        how: In what way, for the audit log, unless it was by password.
+    """
     now = int(time.time())
     session().execute(delete(Login).where(Login.expires_at <= now))
     login = Login(user=user, expires_at=now + current_config().login_seconds)
     session().add(login)
-    audit.record(Event.SIGN_IN, user=user.name)
+    audit.record(Event.SIGN_IN, user=user.name, detail=how)
     session().commit()
     return login
 

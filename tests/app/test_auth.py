@@ -9,8 +9,17 @@ from app.db import session
 from app.models import Login
 from app.people import accounts, logins
 
-# Each is a decision: a login form that needs no login, health for the balancer, nginx's question.
-PUBLIC = {"auth.login", "auth.login_form", "health.alive", "health.ready", "access.decide"}
+# Each is a decision: a login form that needs no login, the way through a provider, health for the
+# balancer, nginx's question.
+PUBLIC = {
+    "auth.login",
+    "auth.login_form",
+    "oidc.start",
+    "oidc.callback",
+    "health.alive",
+    "health.ready",
+    "access.decide",
+}
 
 
 def test_every_route_needs_a_login_but_these(site: Flask):

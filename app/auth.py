@@ -23,6 +23,7 @@ from app.people import audit, logins
 from app.people.audit import Event
 from app.people.groups import ADMIN
 from app.people.logins import LiveLogin
+from app.people.throttle import TooManyFailuresError
 from app.wire import VIEWER_HEADER
 
 View = TypeVar("View")
@@ -78,9 +79,12 @@ def login_form() -> str | Response:
 
 @bp.post("/login")
 @public
-def login() -> Response | tuple[str, int]:
+def login() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
     """Check name and password and open a login."""
-    opened = logins.sign_in(request.form.get("name", ""), request.form.get("password", ""))
+    try:
+        opened = logins.sign_in(request.form.get("name", ""), request.form.get("password", ""))
+    except TooManyFailuresError as error:
+        return form(str(error)), 429, {"Retry-After": str(error.seconds)}
     if not opened:
         message = "That name and password do not match an account that may sign in."
         return form(message), 401

@@ -10,7 +10,9 @@ from typing import cast
 from flask import Flask, current_app
 from werkzeug.exceptions import InternalServerError, ServiceUnavailable
 
+from app.plots import discover
 from app.slots import Slot, survey
+from app.wire import SlotStatus
 
 # A page takes about so long until its session is there and counts in the slot's status.
 _ON_THE_WAY_SECONDS = 2.0
@@ -70,9 +72,27 @@ def choose(plot: str) -> tuple[Slot, list[str]]:
     taking, _ = survey()
     if not taking:
         raise SiteFullError
-    able = {slot: status for slot, status in taking.items() if not status["plots"][plot]["error"]}
+    able = {slot: status for slot, status in taking.items() if _shows(status, plot)}
     if not able:
         raise PlotFailedError
     visits = cast("Visits", current_app.extensions["visits"])
     slot = visits.send({slot: status["sessions"] for slot, status in able.items()})
     return slot, able[slot]["plots"][plot]["components"]
+
+
+def unavailable() -> set[str]:
+    """The plots that failed in every slot that takes visits.
+
+    Returns:
+        Their names; none while no slot takes visits, since that says nothing about the plots.
+    """
+    taking, _ = survey()
+    if not taking:
+        return set()
+    return {
+        plot for plot in discover() if not any(_shows(status, plot) for status in taking.values())
+    }
+
+
+def _shows(status: SlotStatus, plot: str) -> bool:
+    return not status["plots"][plot]["error"]

@@ -15,6 +15,7 @@ from app.oidc import settings as oidc
 from app.oidc.settings import LOCAL_HOSTS, Provider
 
 KEY_LENGTH = 32
+PLOT_BUILD_SECONDS = 20.0
 RELEASE = re.compile(r"[0-9a-f]{12}")
 SLOT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-[0-9a-f]{12}-[0-9]+")
 
@@ -32,12 +33,14 @@ class SlotConfig:
         origins: The exact origins of pages that may open a websocket.
         release: The release that this process serves, 12 hexadecimal digits.
         plot_settings: Setting names and values by plot name.
+        plot_build_seconds: How long a plot may take to build a document.
     """
 
     bokeh_secret_key: bytes
     origins: tuple[str, ...]
     release: str
     plot_settings: dict[str, dict[str, Any]]
+    plot_build_seconds: float
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "SlotConfig":
@@ -139,10 +142,13 @@ def a_number(text: str) -> int:
     return int(matching("[1-9][0-9]{0,8}", "a whole number greater than 0")(text))
 
 
-def _hours(text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]+)?", text) or float(text) <= 0:
-        raise ValueError(f"a number of hours greater than 0, not {text!r}")
-    return float(text)
+def _time(unit: str) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]+)?", text) or float(text) <= 0:
+            raise ValueError(f"a number of {unit} greater than 0, not {text!r}")
+        return float(text)
+
+    return parse
 
 
 def _plot_settings(text: str) -> dict[str, dict[str, Any]]:
@@ -178,6 +184,11 @@ _SLOT_VARIABLES: Variables = {
     "origins": ("SITE_ORIGINS", _listed(_origin), ""),
     "release": ("SITE_RELEASE", matching(RELEASE, "12 hexadecimal digits"), ""),
     "plot_settings": ("SITE_PLOT_SETTINGS", _plot_settings, "{}"),
+    "plot_build_seconds": (
+        "SITE_PLOT_BUILD_SECONDS",
+        _time("seconds"),
+        f"{PLOT_BUILD_SECONDS:g}",
+    ),
 }
 _SITE_VARIABLES: Variables = {
     "secret_key": ("SITE_SECRET_KEY", _key, ""),
@@ -185,7 +196,7 @@ _SITE_VARIABLES: Variables = {
     "slots": ("SITE_SLOTS", _listed(matching(SLOT, "slot names")), ""),
     "slot_count": ("SITE_SLOT_COUNT", a_number, ""),
     "run_dir": ("SITE_RUN_DIR", full_path, ""),
-    "login_hours": ("SITE_LOGIN_HOURS", _hours, "12"),
+    "login_hours": ("SITE_LOGIN_HOURS", _time("hours"), "12"),
     "plot_groups": ("SITE_PLOTS", _plot_groups, "{}"),
 }
 

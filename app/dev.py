@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=5006)
     port = parser.parse_args().port
     for folder in ("plots", "templates", "static"):
-        for path in (_PACKAGE / folder, *(_PACKAGE / folder).iterdir()):
+        for path in (_PACKAGE / folder, *(_PACKAGE / folder).rglob("*")):
             autoreload.watch(str(path))
     try:
         _run(port)

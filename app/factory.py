@@ -14,26 +14,13 @@ from app import (
     flask_config,
     headers,
     health,
+    previews,
     views,
 )
 from app.config import Config, ConfigError
 from app.oidc import routes as oidc
 from app.plots import discover
 
-_PARTS = (
-    db,
-    headers,
-    csrf,
-    errors,
-    auth,
-    oidc,
-    access,
-    health,
-    assets,
-    choice,
-    admin,
-    views,
-)
 # First segments of paths that nginx answers without asking Flask.
 _NGINX_PATHS = {"static", "bokeh_plots"}
 
@@ -53,18 +40,8 @@ def create_app(config: Config) -> Flask:
     app = Flask(__name__, static_folder=None)
     flask_config.install(app, config)
     for part in (
-        db,
-        headers,
-        csrf,
-        errors,
-        auth,
-        oidc,
-        access,
-        health,
-        assets,
-        choice,
-        admin,
-        views,
+        *(db, headers, csrf, errors, auth, oidc, access, health),
+        *(assets, choice, admin, previews, views),
     ):
         part.install(app)
     _refuse_collisions(app)

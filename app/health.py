@@ -9,6 +9,7 @@ from app.auth import public
 from app.flask_config import current_config
 from app.plots import discover
 from app.probe import ProbeError, open_document
+from app.wire import SlotStatus
 
 bp = Blueprint("health", __name__)
 
@@ -37,7 +38,7 @@ def problems() -> list[str]:
     """Count the slots that take visits, and open a real session of every plot in each of them.
 
     Returns:
-        A sentence for too few slots, and for each plot that did not open.
+        A sentence for too few slots, and for each plot that a slot cannot show, with the reason.
     """
     config = current_config()
     taking, away = slots.survey()
@@ -46,14 +47,19 @@ def problems() -> list[str]:
         counted = f"{len(taking)} of {config.slot_count} slots take visits"
         found.append(f"{counted}: {', '.join(away)}")
     with ThreadPoolExecutor(max_workers=max(1, len(taking))) as pool:
-        for told in pool.map(lambda slot: _problems_of(slot, config.bokeh_secret_key), taking):
+        for told in pool.map(
+            lambda slot: _problems_of(slot, taking[slot], config.bokeh_secret_key), taking
+        ):
             found += told
     return found
 
 
-def _problems_of(slot: slots.Slot, key: bytes) -> list[str]:
+def _problems_of(slot: slots.Slot, status: SlotStatus, key: bytes) -> list[str]:
     found = []
     for plot in discover():
+        if error := status["plots"][plot]["error"]:
+            found.append(f"slot {slot.name}: {error}")
+            continue
         try:
             open_document(slot, plot, key)
         except ProbeError as error:

@@ -128,5 +128,7 @@ async def _open_document(slot: Slot, plot: str, key: bytes) -> dict[str, Any]:
             max_size=None,
         ) as websocket:
             return await Session(websocket).document(plot)
+    except ProbeError as error:
+        raise ProbeError(f"slot {slot.name}: {error}") from error
     except (OSError, asyncio.TimeoutError, WebSocketException, KeyError, ValueError) as error:
         raise ProbeError(f"{plot} did not open in slot {slot.name}: {error!r}") from error

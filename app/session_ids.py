@@ -17,6 +17,9 @@ from dataclasses import asdict, dataclass
 from bokeh.core.types import ID
 from bokeh.util.token import generate_jwt_token
 
+REQUEST = "request_id"
+"""What a token's payload calls the id of the request that it was made for."""
+
 
 class InvalidTokenError(ValueError):
     """A token is not one of ours, was changed, or has expired."""
@@ -49,7 +52,10 @@ class Visit:
 
 
 def mint_token(
-    visit: Visit, key: bytes, arguments: Mapping[str, Sequence[str]] | None = None
+    visit: Visit,
+    key: bytes,
+    arguments: Mapping[str, Sequence[str]] | None = None,
+    request_id: str = "",
 ) -> str:
     """Sign a new session id for a visit, inside the token that opens its websocket.
 
@@ -57,6 +63,8 @@ def mint_token(
         visit: What the id is bound to.
         key: Bokeh's secret key.
         arguments: The page's query, which the plot finds in ``session_context.request.arguments``.
+        request_id: Id of the page's request, under which the slot's log tells of the session. Not
+            in the session id: releases before and after this one read that too.
 
     Returns:
         A token for Bokeh's websocket protocol header.
@@ -71,6 +79,7 @@ def mint_token(
         extra_payload={
             "headers": {},
             "cookies": {},
+            REQUEST: request_id,
             "arguments": {
                 name: [value.encode() for value in values]
                 for name, values in (arguments or {}).items()

@@ -1,7 +1,6 @@
 """A synthetic viewer: goes the whole way that a person goes, before any person has to.
 
-Through nginx, over TLS: signs in, opens every plot, moves a control and sees new data. The viewer
-is a user of the name `PROBE`, who exists only meanwhile and whose password nobody knows.
+Through nginx, over TLS: signs in, opens every plot, moves a control and sees new data.
 """
 
 import asyncio
@@ -9,10 +8,8 @@ import html
 import http.client
 import json
 import re
-import secrets
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -24,7 +21,7 @@ from websockets.typing import Origin, Subprotocol
 
 from app.config import Variables, full_path, read_variables
 from app.controls import controls, is_driven_otherwise
-from app.people import accounts, groups
+from app.people import synthetic
 from app.plots import discover
 from app.probe import PROBE, ProbeError, Session
 from app.unix_http import UnixConnection
@@ -73,25 +70,12 @@ def try_out(gate: Gate, origin: str) -> Iterator[str]:
     Raises:
         ProbeError: At the first thing that does not work.
     """
-    with _viewer() as password:
+    with synthetic.viewer() as password:
         browser = _Browser(gate, origin)
         browser.sign_in(password)
         browser.get("/")
         for name in discover():
             yield asyncio.run(browser.use(name))
-
-
-@contextmanager
-def _viewer() -> Iterator[str]:
-    """Have the synthetic user, and yield the password."""
-    accounts.remove(PROBE)  # of a run that was interrupted
-    password = secrets.token_urlsafe(32)
-    accounts.add(PROBE, password)
-    groups.set_of(PROBE, {group.name for group in groups.everything()})
-    try:
-        yield password
-    finally:
-        accounts.remove(PROBE)
 
 
 class _Browser:

@@ -1,11 +1,11 @@
 """The pages that viewers use: the gallery and one page for each plot."""
 
-from flask import Blueprint, Flask, abort, g, render_template, request
+from flask import Blueprint, Flask, Response, abort, g, render_template, request
 
-from app.auth import refuse, signed_in
+from app.auth import current_login, public, refuse, signed_in
 from app.choice import choose
 from app.flask_config import current_config
-from app.headers import PLOT_POLICY
+from app.headers import PLOT_POLICY, request_id
 from app.plots import discover
 from app.rights import may_open, open_to
 from app.session_ids import Visit, mint_token
@@ -39,11 +39,27 @@ def plot(name: str) -> str:
     slot, components = choose(name)
     # As long as the login: the page reconnects with the token that it was given first.
     visit = Visit(name, login.user, login.id, slot.name, login.expires_at)
-    token = mint_token(visit, current_config().bokeh_secret_key, request.args.to_dict(False))
+    arguments = request.args.to_dict(False)
+    token = mint_token(visit, current_config().bokeh_secret_key, arguments, request_id())
     g.content_policy = PLOT_POLICY
     return render_template(
         "plot.html",
         plot=shown,
         components=components,
-        session={"token": token, "path": f"{slot_path(slot.name)}/{name}"},
+        session={
+            "token": token,
+            "path": f"{slot_path(slot.name)}/{name}",
+            "name": name,
+            "request": request_id(),
+        },
     )
+
+
+@bp.get("/state/<name>")
+@public  # A page that has lost its plot asks why; a redirect would tell it nothing.
+def state(name: str) -> Response:
+    """Say whether the visitor may open a plot: 204, or 401 without a login, or 403."""
+    login = current_login()
+    if not login:
+        return Response(status=401)
+    return Response(status=204 if may_open(name, login.groups) else 403)

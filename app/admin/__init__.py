@@ -2,6 +2,8 @@
 
 from flask import Flask
 
+from app.admin import audit
+
 PAGES = (
     ("/admin/users", "Users"),
     ("/admin/sessions", "Live sessions"),
@@ -10,5 +12,6 @@ PAGES = (
 
 
 def install(app: Flask) -> None:
-    """Lead administrators to their pages."""
+    """Lead administrators to their pages, and serve them."""
+    app.register_blueprint(audit.bp)
     app.jinja_env.globals["admin_pages"] = PAGES

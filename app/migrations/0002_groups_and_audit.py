@@ -101,6 +101,11 @@ def _audit() -> None:
     )
     for column in ("user", "plot", "address"):
         op.create_index(f"ix_audit_{column}_at", "audit", [column, "at"])
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(
+            "CREATE TRIGGER audit_stands BEFORE UPDATE ON audit "
+            "BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END"
+        )
 
 
 def downgrade() -> None:

@@ -16,7 +16,7 @@ from app.models import User
 from app.oidc import client
 from app.oidc.refusal import RefusalError
 from app.oidc.settings import Provider
-from app.people import accounts, audit, identities, logins
+from app.people import accounts, audit, identities, logins, throttle
 from app.people.audit import Event
 from app.people.errors import AccountError
 
@@ -59,10 +59,11 @@ def callback() -> Response:
 @bp.errorhandler(RefusalError)
 def _refused(error: RefusalError) -> tuple[str, int]:
     database.session().rollback()
-    _log.warning("request %s sign-in refused: %s", request_id(), error.reason)
-    detail = f"oidc: {error.reason}"[:255]
-    audit.record(Event.SIGN_IN_REFUSED, user=error.user, detail=detail)
-    database.session().commit()
+    _log.warning("request %s single sign-on refused: %s", request_id(), error.reason)
+    # Its own event: a provider that is down must not keep people from signing in by password.
+    if not throttle.has_failed_often(Event.SIGN_ON_REFUSED):
+        audit.record(Event.SIGN_ON_REFUSED, user=error.user, detail=error.reason[:255])
+        database.session().commit()
     return auth.form(error.sentence), error.status
 
 

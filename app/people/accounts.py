@@ -1,62 +1,81 @@
 """Accounts: who may sign in."""
 
 import re
+from collections.abc import Iterable
 
 from sqlalchemy import delete, select
 
 from app.db import session
-from app.models import User
-from app.people import audit, logins
+from app.models import Group, PasswordLink, User
+from app.people import admins, audit, logins, passwords
 from app.people.audit import Event
 from app.people.errors import AccountError
-from app.people.passwords import NONE, hashed
+from app.probe import PROBE
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
 
-def add(name: str, password: str) -> User:
+def add(name: str, password: str | None = None, groups: Iterable[Group] = ()) -> User:
     """Create an active user.
 
+    Args:
+        name: The user's name.
+        password: The password; None for a user who cannot sign in with one yet.
+        groups: The groups that the user is in.
+
     Raises:
-        AccountError: If the name is malformed or taken, or the password is not good enough.
+        AccountError: If the name is malformed, taken or reserved, or the password is not good
+            enough.
     """
-    user = new(name, hashed(password))
+    known = passwords.NONE if password is None else passwords.hashed(password, name)
+    user = new(name, known, groups)
     session().commit()
     return user
 
 
-def new(name: str, password_hash: str = NONE) -> User:
+def new(name: str, password_hash: str = passwords.NONE, groups: Iterable[Group] = ()) -> User:
     """Create an active user, once the caller commits.
 
     Args:
         name: The user's name.
         password_hash: Hash of the password; without one nobody signs in by password.
+        groups: The groups that the user is in.
 
     Raises:
-        AccountError: If the name is malformed or taken.
+        AccountError: If the name is malformed, taken or reserved.
     """
     if not _NAME.fullmatch(name):
         raise AccountError(
             f"a user name is up to 64 letters, digits and . _ @ + - and starts with a letter or "
             f"digit, not {name!r}"
         )
+    if name == PROBE:
+        raise AccountError(f"{PROBE} is the name of the site's own synthetic viewer: take another")
     if find(name):
         raise AccountError(f"a user named {name} exists already")
-    user = User(name=name, password_hash=password_hash)
+    user = User(name=name, password_hash=password_hash, groups=list(groups))
     session().add(user)
-    audit.record(Event.USER_CREATED, user=name)
+    names = ", ".join(sorted(group.name for group in user.groups))
+    audit.record(Event.USER_CREATED, user=name, detail=f"in {names}"[:255] if names else None)
     return user
 
 
 def remove(name: str) -> None:
-    """Delete a user, if there is one of that name, with all of the user's logins."""
-    session().execute(delete(User).where(User.name == name))
+    """Delete a user with all of the user's logins.
+
+    Raises:
+        AccountError: If there is no such user, or it is the last administrator.
+    """
+    user = get(name)
+    with admins.one_is_left():
+        session().execute(delete(User).where(User.id == user.id))
+        audit.record(Event.USER_REMOVED, user=name)
     session().commit()
 
 
 def find(name: str) -> User | None:
     """The user of that name, active or not."""
-    return session().scalar(select(User).where(User.name == name))
+    return session().scalar(select(User).where(User.name == name, User.name != PROBE))
 
 
 def get(name: str) -> User:
@@ -73,18 +92,24 @@ def get(name: str) -> User:
 
 def everyone() -> list[User]:
     """All users, by name."""
-    return list(session().scalars(select(User).order_by(User.name)))
+    return list(session().scalars(select(User).where(User.name != PROBE).order_by(User.name)))
 
 
-def set_password(name: str, password: str) -> None:
-    """Replace a user's password and end all of the user's logins.
+def set_password(name: str, password: str, keep: str | None = None) -> None:
+    """Replace a user's password, and end the user's logins and password links.
+
+    Args:
+        name: The user's name.
+        password: The new password.
+        keep: Id of the one login that lives on.
 
     Raises:
         AccountError: If there is no such user, or the password is not good enough.
     """
     user = get(name)
-    user.password_hash = hashed(password)
-    logins.revoke_all(user)
+    user.password_hash = passwords.hashed(password, name)
+    session().execute(delete(PasswordLink).where(PasswordLink.user_id == user.id))
+    logins.revoke_all(user, keep)
     audit.record(Event.NEW_PASSWORD, user=name)
     session().commit()
 
@@ -93,8 +118,10 @@ def set_active(name: str, active: bool) -> None:
     """Let a user in, or keep the user out at once; logins live on and count again later.
 
     Raises:
-        AccountError: If there is no such user.
+        AccountError: If there is no such user, or it is the last administrator.
     """
-    get(name).active = active
-    audit.record(Event.USER_ENABLED if active else Event.USER_DISABLED, user=name)
+    user = get(name)
+    with admins.one_is_left():
+        user.active = active
+        audit.record(Event.USER_ENABLED if active else Event.USER_DISABLED, user=name)
     session().commit()

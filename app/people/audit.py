@@ -2,12 +2,15 @@
 
 import time
 from enum import Enum
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import g, has_request_context, request
+from sqlalchemy import event as database_event
+from sqlalchemy.orm import Mapper
 
 from app.db import session
 from app.models import AuditEntry
+from app.probe import PROBE
 
 COMMAND_LINE = "(command line)"
 """Stands for whoever acts without a login; no user can have this name."""
@@ -18,14 +21,17 @@ class Event(str, Enum):
 
     SIGN_IN = "signed in"
     SIGN_IN_REFUSED = "sign-in refused"
+    SIGN_ON_REFUSED = "single sign-on refused"
     SIGN_OUT = "signed out"
     SIGNED_OUT_EVERYWHERE = "signed out everywhere"
     USER_CREATED = "user created"
     USER_DISABLED = "user disabled"
     USER_ENABLED = "user enabled"
+    USER_REMOVED = "user removed"
     NEW_PASSWORD = "password changed"  # noqa: S105 # names an event
     IDENTITY_LINKED = "identity linked"
     LINK_MADE = "password link made"
+    LINK_USED = "password link used"
     GROUP_CREATED = "group created"
     GROUP_REMOVED = "group removed"
     GROUPS_CHANGED = "groups changed"
@@ -38,11 +44,15 @@ class Event(str, Enum):
 def record(event: Event, *, user: str | None = None, **details: Any) -> None:
     """Add an entry, which is kept once the caller commits.
 
+    What the gate of a deploy does is in that deploy's own output, and not here.
+
     Args:
         event: What happened.
         user: Name of the user to whom it happened.
         **details: Other columns of `AuditEntry`; those of the current request are known.
     """
+    if user == PROBE:
+        return
     session().add(
         AuditEntry(
             at=int(time.time()),
@@ -51,6 +61,14 @@ def record(event: Event, *, user: str | None = None, **details: Any) -> None:
             **{"actor": _actor(), "address": _address(), **details},
         )
     )
+
+
+def _refuse(_mapper: Mapper[AuditEntry], _connection: Any, entry: AuditEntry) -> NoReturn:
+    raise RuntimeError(f"entry {entry.id} of the audit log can be neither changed nor deleted")
+
+
+for _attempt in ("before_update", "before_delete"):
+    database_event.listen(AuditEntry, _attempt, _refuse)
 
 
 def _actor() -> str | None:

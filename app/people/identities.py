@@ -4,11 +4,9 @@ import logging
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
-from sqlalchemy import select
-
 from app.db import session
-from app.models import Group, Identity, User
-from app.people import accounts, audit
+from app.models import Identity, User
+from app.people import accounts, audit, groups
 from app.people.audit import Event
 from app.people.errors import AccountError
 
@@ -55,7 +53,9 @@ def link(issuer: str, subject: str, name: str) -> None:
 
 
 def set_groups(user: User, claimed: AbstractSet[str], mapping: Mapping[str, str]) -> None:
-    """Put a user into the groups that a provider says, once the caller commits.
+    """Put a user into the groups that a provider says.
+
+    A group that does not exist any more is left out, and the last administrator stays one.
 
     Args:
         user: The user.
@@ -63,21 +63,13 @@ def set_groups(user: User, claimed: AbstractSet[str], mapping: Mapping[str, str]
         mapping: A group here for each group there that counts; no other group is touched.
     """
     current = {group.name for group in user.groups}
-    wanted = (current - set(mapping.values())) | {
-        mapping[name] for name in claimed & mapping.keys()
-    }
-    groups = list(session().scalars(select(Group).where(Group.name.in_(wanted))))
-    names = {group.name for group in groups}
-    for missing in sorted(wanted - names):
-        _log.warning("there is no group named %s, which a group of the provider maps to", missing)
-    if names != current:
-        user.groups = groups
-        audit.record(
-            Event.GROUPS_CHANGED, user=user.name, detail=", ".join(sorted(names)) or "none"
-        )
+    granted = {mapping[name] for name in claimed & mapping.keys()}
+    try:
+        groups.set_of(user.name, (current - set(mapping.values())) | (granted & groups.known()))
+    except AccountError as error:
+        _log.warning("the groups of %s are not as the provider says: %s", user.name, error)
 
 
 def unknown_groups(mapping: Mapping[str, str]) -> list[str]:
     """The groups of a mapping that do not exist here, by name."""
-    known = set(session().scalars(select(Group.name)))
-    return sorted(set(mapping.values()) - known)
+    return sorted(set(mapping.values()) - groups.known())

@@ -4,18 +4,26 @@ from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from zxcvbn import zxcvbn
 
 from app.people.errors import AccountError
 
 MINIMUM_LENGTH = 12
 MAXIMUM_LENGTH = 1024
+_STRENGTH = 3  # of zxcvbn's 0 to 4: more than 10^8 guesses
+_JUDGED_LENGTH = 72  # zxcvbn takes no more, and its time grows with the length
+_NAME_LENGTH = 3  # a shorter name is in many a password by chance
 NONE = "!"
 """Stands for a hash where an account has no password: no password matches it."""
 _hasher = PasswordHasher()  # argon2id, with the library's current parameters
 
 
-def hashed(password: str) -> str:
+def hashed(password: str, name: str) -> str:
     """Hash a new password.
+
+    Args:
+        password: The password.
+        name: Name of its user.
 
     Raises:
         AccountError: If it is not good enough; the text says why.
@@ -25,6 +33,13 @@ def hashed(password: str) -> str:
             f"a password has {MINIMUM_LENGTH} to {MAXIMUM_LENGTH} characters, "
             f"this one has {len(password)}"
         )
+    if len(name) >= _NAME_LENGTH and name.casefold() in password.casefold():
+        raise AccountError("a password must not contain the user's name")
+    judged = zxcvbn(password[:_JUDGED_LENGTH], [name])
+    if judged["score"] < _STRENGTH:
+        told = judged["feedback"]
+        reasons = " ".join(filter(None, (told["warning"], *told["suggestions"])))
+        raise AccountError(f"this password is too easy to guess. {reasons}")
     return _hasher.hash(password)
 
 
@@ -35,8 +50,9 @@ def matches(password: str, known: str | None) -> bool:
         password: What somebody typed.
         known: The account's hash, or None where there is no account.
     """
+    nobody = _nobody()
     try:
-        return _hasher.verify(_nobody() if known in (None, NONE) else known, password)
+        return _hasher.verify(nobody if known in (None, NONE) else known, password)
     except (InvalidHashError, VerifyMismatchError):
         return False
 

@@ -1,10 +1,12 @@
-"""Bokeh plots: every module here whose name does not start with ``_`` is one.
+"""Bokeh plots: each is one file here, or a folder with its ``main.py``.
 
-Adding a plot is adding one file. Its docstring's first line is its title, the rest its description.
+Adding a plot is adding one of them; names that start with ``_`` are no plots. The docstring's first
+line is the plot's title, the rest its description.
 """
 
 import ast
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,6 +14,15 @@ from pathlib import Path
 from app.config import ConfigError
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+PREVIEWS = {
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".jpg": "image/jpeg",
+}
+"""The kinds of preview images, each with its content type; the first one that exists is shown."""
+
+_MAIN = "main.py"
 
 
 @dataclass(frozen=True)
@@ -19,11 +30,12 @@ class Plot:
     """A plot that the site serves.
 
     Attributes:
-        name: Its name in URLs, the stem of its file.
+        name: Its name in URLs, the stem of its file or the name of its folder.
         title: First line of its docstring, or its name.
         description: The rest of its docstring; may be empty.
         groups: The groups whose members may open it, from its ``GROUPS``; none for everyone.
-        path: Its file.
+        path: Its file or folder.
+        preview: An image of it, if there is one: of the file's name, or ``preview`` in the folder.
     """
 
     name: str
@@ -31,6 +43,7 @@ class Plot:
     description: str
     groups: frozenset[str]
     path: Path
+    preview: Path | None = None
 
 
 @cache
@@ -44,30 +57,62 @@ def discover(folder: Path = Path(__file__).parent) -> dict[str, Plot]:
         The plots by name, in order of their names.
 
     Raises:
-        ConfigError: If a file's name cannot be a plot's name.
+        ConfigError: If a name cannot be a plot's name or is there twice, or plots are nested.
     """
-    found = {}
-    for path in sorted(folder.glob("[!_]*.py")):
-        if not NAME.fullmatch(path.stem):
+    found: dict[str, Plot] = {}
+    for path in _candidates(folder):
+        name = path.name.removesuffix(".py")
+        if not NAME.fullmatch(name):
             raise ConfigError(
                 f"rename {path.name}: a plot's name is lower-case letters, digits and _, and "
                 f"starts with a letter"
             )
-        found[path.stem] = _read(path)
-    return found
+        if name in found:
+            raise ConfigError(
+                f"rename {name}.py or the folder {name}: both would be the plot {name}"
+            )
+        found[name] = _read(name, path)
+    return dict(sorted(found.items()))
 
 
-def _read(path: Path) -> Plot:
+def _candidates(folder: Path) -> Iterator[Path]:
+    """The files and folders that are plots; a folder without any code is none."""
+    for path in sorted(folder.glob("[!_.]*")):
+        if path.suffix == ".py" or (path.is_dir() and _is_plot(path)):
+            yield path
+
+
+def _is_plot(folder: Path) -> bool:
+    """Whether a folder is a plot: one that holds other plots is refused."""
+    for code in sorted(folder.rglob("*.py")):
+        inner = code.relative_to(folder.parent)
+        if not (folder / _MAIN).exists():
+            raise ConfigError(
+                f"move {inner} one folder up, or name it {folder.name}/{_MAIN}: a folder is one "
+                f"plot, whose code is in {_MAIN}; one that is none has a name that starts with _"
+            )
+        if code.name == _MAIN and code.parent != folder:
+            raise ConfigError(
+                f"move {inner.parent} out of {folder.name}: a plot's folder holds no other plot"
+            )
+    return (folder / _MAIN).exists()
+
+
+def _read(name: str, path: Path) -> Plot:
+    code, image = (path / _MAIN, path / "preview") if path.is_dir() else (path, path)
+    images = (image.with_suffix(suffix) for suffix in PREVIEWS)
+    preview = next((image for image in images if image.is_file()), None)
     try:
-        module = ast.parse(path.read_bytes())
-    except SyntaxError:
+        module = ast.parse(code.read_bytes())
+    except (SyntaxError, ValueError):
         # The slot that tries to run it says what is wrong, with the line.
-        return Plot(path.stem, path.stem, "", frozenset(), path)
-    title, _, description = (ast.get_docstring(module) or path.stem).partition("\n")
-    return Plot(path.stem, title.rstrip("."), description.strip(), _groups(path, module), path)
+        return Plot(name, name, "", frozenset(), path, preview)
+    title, _, description = (ast.get_docstring(module) or name).partition("\n")
+    groups = _groups(str(code.relative_to(path.parent)), module)
+    return Plot(name, title.rstrip("."), description.strip(), groups, path, preview)
 
 
-def _groups(path: Path, module: ast.Module) -> frozenset[str]:
+def _groups(file: str, module: ast.Module) -> frozenset[str]:
     for statement in module.body:
         match statement:
             case ast.Assign(targets=[ast.Name("GROUPS")], value=value):
@@ -80,7 +125,7 @@ def _groups(path: Path, module: ast.Module) -> frozenset[str]:
         groups = None
     if not isinstance(groups, list | tuple) or not all(isinstance(g, str) for g in groups):
         raise ConfigError(
-            f'{path.name}: write GROUPS as a list of names, such as ["finance"]; it is read '
+            f'{file}: write GROUPS as a list of names, such as ["finance"]; it is read '
             "without running the code"
         )
     return frozenset(groups)

@@ -59,6 +59,7 @@ title.on_change("value", set_title)
 for slider in (offset, amplitude, phase, frequency):
     slider.on_change("value", draw)
 
-controls = Column(children=[title, offset, amplitude, phase, frequency], width=320)
-curdoc().add_root(row(controls, plot, sizing_mode="stretch_width"))
+controls = Column(children=[title, offset, amplitude, phase, frequency], width=280)
+# On a phone, the plot stands below the controls.
+curdoc().add_root(row(controls, plot, sizing_mode="stretch_width", styles={"flex-wrap": "wrap"}))
 curdoc().title = "Sliders"

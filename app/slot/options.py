@@ -22,6 +22,7 @@ class Options:
             back. BokehJS tries for 30 seconds, on networks that may not be back before the last.
         unused_session_seconds: How long a session waits for a viewer to come back.
         stall_seconds: How long the event loop may hang before the process ends itself.
+        retry_seconds: How long to wait before a plot that failed at the start is tried again.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Options:
     return_seconds: float = 60.0
     unused_session_seconds: float = 300.0
     stall_seconds: float = 60.0
+    retry_seconds: float = 60.0
 
     def rules(self) -> dict[Cause, Rule]:
         """How the slot drains, by cause."""

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from bokeh.application import Application
 from bokeh.server.server import BaseServer
 from bokeh.server.util import create_hosts_allowlist
 from tornado.httpserver import HTTPServer
@@ -20,13 +19,14 @@ from tornado.ioloop import IOLoop
 from tornado.netutil import bind_unix_socket
 
 from app.config import ConfigError, SlotConfig
-from app.plot_check import PlotError, build, load
+from app.plot_application import PlotApplication, PlotError, load
 from app.plot_settings import use_settings
 from app.plots import discover
 from app.slot.connections import Tornado
 from app.slot.discarding import discard_gently
 from app.slot.gate import Gate
 from app.slot.gathering import send_in_one_piece
+from app.slot.healing import heal, try_out
 from app.slot.health import Healthz, Metrics
 from app.slot.heartbeat import beat
 from app.slot.life import Cause, Life
@@ -34,7 +34,7 @@ from app.slot.memory import Budget, build_wall
 from app.slot.options import Options
 from app.slot.state import State
 from app.slot.status import StatusFile, describe
-from app.wire import PlotStatus, slot_path
+from app.wire import slot_path
 
 _log = logging.getLogger(__name__)
 _PING_SECONDS = 20
@@ -86,7 +86,7 @@ def running(options: Options, config: SlotConfig, life: Life) -> Iterator[State]
     use_settings(config.plot_settings)
     send_in_one_piece()
     state = State(options.name, config.release, life, Budget(options.memory_max_mb))
-    applications = _load_plots(state)
+    applications = _load_plots(state, config.plot_build_seconds)
     if overrun := state.budget.overrun():
         raise ConfigError(
             f"set site_slot_memory_max to more than the plots take by themselves ({overrun})"
@@ -107,6 +107,14 @@ def running(options: Options, config: SlotConfig, life: Life) -> Iterator[State]
     tasks = [
         loop.create_task(beat(state, options.stall_seconds, at_each_beat)),
         loop.create_task(discard_gently(tornado)),
+        loop.create_task(
+            heal(
+                applications.values(),
+                config.plot_settings,
+                config.plot_build_seconds,
+                options.retry_seconds,
+            )
+        ),
     ]
     _log.info("slot %s serves %s", options.name, ", ".join(state.plots))
     try:
@@ -120,22 +128,22 @@ def running(options: Options, config: SlotConfig, life: Life) -> Iterator[State]
         options.unix_socket.unlink(missing_ok=True)
 
 
-def _load_plots(state: State) -> dict[str, Application]:
+def _load_plots(state: State, build_seconds: float) -> dict[str, PlotApplication]:
     """Load every plot and build it once, so that the first viewer waits for no import.
 
     A plot that fails is told of in the slot's state, and takes down nothing else.
     """
     applications = {}
     for plot in discover().values():
-        told = state.plots[plot.name] = PlotStatus(components=[], error=None)
         try:
-            application = load(plot)
-            told["components"] = build(plot, application)
+            application = load(plot, build_seconds)
         except PlotError as error:
-            told["error"] = str(error)
-            _log.error("%s", error)
-        else:
-            applications[f"/{plot.name}"] = application
+            state.plots[plot.name] = {"components": [], "error": str(error)}
+            _log.error("%s\n%s", error, error.details)
+            continue
+        applications[f"/{plot.name}"] = application
+        state.plots[plot.name] = application.status
+        try_out(application)
     return applications
 
 

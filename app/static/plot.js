@@ -1,42 +1,88 @@
 // Connects the page to its live Bokeh session, and tells the viewer how the connection is.
-"use strict";
 
-(async () => {
-  const status = document.getElementById("status");
-  const reload = document.getElementById("reload");
-  const { token, path } = JSON.parse(document.getElementById("session").textContent);
+import { followColors } from "./colors.js";
+import { dress } from "./shadows.js";
+import { clear, leave, offerReload, tell } from "./status.js";
 
-  function tell(text, { lost = false } = {}) {
-    status.textContent = text;
-    status.hidden = text === "";
-    reload.hidden = !lost;
+const { token, path, name, request } = JSON.parse(document.getElementById("session").textContent);
+const place = document.getElementById("plot");
+
+// What the site says of this viewer: that the login has ended, that the plot is no longer open to
+// it, or nothing, if it says nothing or cannot be reached.
+async function refusal() {
+  try {
+    return (await fetch(`/state/${name}`)).status;
+  } catch {
+    return null;
   }
+}
 
-  reload.addEventListener("click", () => location.reload());
-
-  // Resolves without a view, rather than rejecting, when the session cannot be opened.
-  const item = { token, elementid: "plot", use_for_title: false };
-  const [view] = await Bokeh.embed.embed_items({}, [item], path);
-  if (view === undefined) {
-    // The slot may have filled up, or ended, since the page was made: another one may have a place.
-    if (performance.getEntriesByType("navigation")[0].type !== "reload") {
-      location.reload();
-      return;
+async function tellRefusal() {
+  switch (await refusal()) {
+    case 401: {
+      const back = encodeURIComponent(location.pathname + location.search);
+      leave("You have been signed out.", "Sign in again", `/login?next=${back}`);
+      return true;
     }
-    tell("The plot could not be opened: your login may have ended, or the site is restarting.", {
-      lost: true,
-    });
+    case 403:
+      leave("You may no longer open this plot.", "All plots", "/");
+      return true;
+    default:
+      return false;
+  }
+}
+
+function tellFailure() {
+  place.hidden = true;
+  offerReload(`The plot failed. The log tells more of request ${request}.`);
+}
+
+async function notOpened() {
+  place.hidden = true;
+  if (await tellRefusal()) {
     return;
   }
-  tell("");
+  // The slot may have filled up, or ended, since the page was made: another one may have a place.
+  if (performance.getEntriesByType("navigation")[0].type !== "reload") {
+    location.reload();
+    return;
+  }
+  offerReload("The plot could not be opened: its session was ended, or the site is restarting.");
+}
 
-  const live = view.roots[0].model.document;
-  live.on_event("connection_lost", (_document, event) => {
-    if (event.timeout === null) {
-      tell("The connection was lost, and with it this session.", { lost: true });
-    } else {
-      tell("The connection was lost. Reconnecting …");
+async function lost({ connection, timeout }) {
+  const ended = timeout === null;
+  if (ended) {
+    offerReload("The connection was lost, and with it this session.");
+  } else {
+    tell("The connection was lost. Reconnecting …");
+  }
+  if (await tellRefusal()) {
+    // The token in this page will never be taken again.
+    connection.deref()?.close();
+  }
+}
+
+async function open() {
+  followColors();
+  dress(document.body);
+  // Resolves without a view, rather than rejecting, when the session cannot be opened.
+  const item = { token, elementid: place.id, use_for_title: false };
+  const [view] = await Bokeh.embed.embed_items({}, [item], path);
+  if (view === undefined) {
+    await notOpened();
+    return;
+  }
+  const live = Bokeh.documents[0];
+  const look = () => (live.roots().length === 0 ? tellFailure() : clear());
+  look();
+  live.on_event("connection_lost", (_document, event) => lost(event));
+  live.on_event("client_reconnected", () => {
+    look();
+    if (live.roots().length > 0) {
+      tell("Connected again.", { good: true });
     }
   });
-  live.on_event("client_reconnected", () => tell(""));
-})();
+}
+
+await open();

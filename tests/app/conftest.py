@@ -40,6 +40,7 @@ def config(tmp_path: Path) -> Config:
         login_hours=12,
         plot_settings={},
         plot_groups={},
+        plot_build_seconds=20,
     )
 
 

@@ -10,7 +10,7 @@ from app.models import Login
 from app.people import accounts, logins
 
 # Each is a decision: a login form that needs no login, the way through a provider, health for the
-# balancer, nginx's question.
+# balancer, nginx's question, and that of a page that has lost its plot.
 PUBLIC = {
     "auth.login",
     "auth.login_form",
@@ -19,6 +19,7 @@ PUBLIC = {
     "health.alive",
     "health.ready",
     "access.decide",
+    "site.state",
 }
 
 

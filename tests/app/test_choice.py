@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 from support import tell
 
-from app.choice import PlotFailedError, SiteFullError, choose
+from app.choice import PlotFailedError, SiteFullError, choose, unavailable
+from app.plots import discover
 from app.slots import Slot
 from app.wire import status_path
 
@@ -78,3 +79,16 @@ def test_a_plot_goes_where_it_can_be_shown(slots: list[Slot]):
         choose("sliders")
     tell(slots[1], sessions=100)
     assert chosen(3) == {slots[1]: 3}
+
+
+def test_a_plot_is_unavailable_once_every_slot_has_failed_with_it(slots: list[Slot]):
+    well = {name: {"components": ["bokeh"], "error": None} for name in discover()}
+    broken = well | {"sliders": {"components": [], "error": "division by zero"}}
+    tell(slots[0], plots=broken)
+    assert unavailable() == {"sliders"}
+    tell(slots[1], plots=well)
+    assert unavailable() == set()
+    tell(slots[1], plots=well, cause="memory")
+    assert unavailable() == {"sliders"}
+    tell(slots[0], plots=broken, cause="memory")
+    assert unavailable() == set()

@@ -53,6 +53,22 @@ def test_main_tasks_are_an_overview(role: str) -> None:
     assert len((ROOT / f"roles/{role}/tasks/main.yml").read_text().splitlines()) <= 60
 
 
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "packages"])
+def test_packages_are_those_that_are_installed_in_one_transaction(role: str) -> None:
+    """What apt installs for a role is in the list that the role shows, and known to be there."""
+    files = sorted((ROOT / "roles" / role / "tasks").glob("*.yml"))
+    tasks = [task for file in files for task in yaml.safe_load(file.read_text())]
+    asked = [
+        (task["ansible.builtin.apt"]["name"], task["when"])
+        for task in tasks
+        if "ansible.builtin.apt" in task
+    ]
+    wanted, installed = f"{role}_packages", f"{role}_installed_packages"
+    once = [(f"{{{{ {wanted} }}}}", f"{wanted} is not subset({installed})")]
+    assert asked == (once if wanted in options(role) else [])
+    assert (installed in WIRING) is bool(asked)
+
+
 def test_facts_are_set_in_one_place_only() -> None:
     tasks = (ROOT / "roles").glob("*/*/*.yml")
     found = [path for path in tasks if "set_fact" in path.read_text()]

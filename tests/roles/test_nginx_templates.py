@@ -69,7 +69,8 @@ def test_old_versions_get_nothing_they_do_not_know(release: str, known: bool) ->
     assert ('if ($ssl_server_name !~* "^(plots\\.test)\\z")' in text) is not known
     assert ("http2_max_field_size" in text) is not known
     facts = {"ansible_facts": {"distribution_release": release}}
-    packages = evaluate("{{ __nginx_packages }}", {**load("roles/nginx/vars/main.yml"), **facts})
+    variables = load("roles/nginx/vars/main.yml") | load("roles/nginx/defaults/main.yml") | facts
+    packages = evaluate("{{ nginx_packages }}", variables)
     assert ("libnginx-mod-http-brotli-static" in packages) is known
 
 

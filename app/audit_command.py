@@ -1,0 +1,26 @@
+"""The command that hands the audit log to other programs; `app.commands` adds it."""
+
+import json
+
+import click
+from flask.cli import with_appcontext
+
+from app.people import audit_log
+from app.people.audit_log import Filter, FilterError
+
+
+@click.command("audit")
+@click.option("--user", help="Only what happened to this user.")
+@click.option("--plot", help="Only what happened with this plot.")
+@click.option("--event", help="Only this event, such as 'sign-in refused'.")
+@click.option("--since", help="From this day or time on, ISO 8601, UTC.")
+@click.option("--until", help="Up to this day or time, included.")
+@with_appcontext
+def print_audit(**texts: str | None) -> None:
+    """Print the audit log as JSON lines, oldest first."""
+    try:
+        wanted = Filter.of(texts)
+    except FilterError as error:
+        raise click.ClickException(str(error)) from error
+    for entry in audit_log.export(wanted):
+        click.echo(json.dumps(audit_log.as_record(entry)))

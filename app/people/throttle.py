@@ -1,0 +1,97 @@
+"""Failed sign-ins are limited, by account and by address.
+
+They are counted where all hosts and processes count together: in the audit log. What is turned away
+here is not written down, so nobody is kept out for longer by trying on.
+"""
+
+import hashlib
+import hmac
+import math
+import time
+from typing import Any
+
+from flask import has_request_context, request
+from sqlalchemy import ColumnElement, select
+
+from app.db import session
+from app.flask_config import current_config
+from app.models import AuditEntry, User
+from app.people.audit import Event
+from app.probe import PROBE
+
+WINDOW_SECONDS = 15 * 60
+ACCOUNT_LIMIT = 10
+ADDRESS_LIMIT = 30
+
+
+class TooManyFailuresError(RuntimeError):
+    """Too many sign-ins have failed to try another one now.
+
+    Attributes:
+        seconds: How long to wait.
+    """
+
+    def __init__(self, seconds: int) -> None:
+        minutes = math.ceil(seconds / 60)
+        super().__init__(
+            f"Too many sign-ins have failed for this name or from this address: try again in "
+            f"{minutes} minute{'' if minutes == 1 else 's'}."
+        )
+        self.seconds = seconds
+
+
+def account_of(name: str, user: User | None) -> str:
+    """How failures for a name are counted and written down.
+
+    People type passwords into the field for the name, so one that nobody has is not written down.
+
+    Args:
+        name: What somebody typed.
+        user: The user of that name, if there is one.
+    """
+    if user:
+        return user.name
+    key = current_config().secret_key.encode()
+    return f"unknown:{hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:12]}"
+
+
+def check(account: str, counted: int = 0) -> None:
+    """Refuse a sign-in after too many failures.
+
+    Args:
+        account: What `account_of` says.
+        counted: How many failures of this very sign-in are written down already.
+
+    Raises:
+        TooManyFailuresError: If there were too many for this account or from this address.
+    """
+    waits = [_wait(AuditEntry.address, _address(), ADDRESS_LIMIT + counted)]
+    # Strangers could keep a deploy's gate out, and it has a password that nobody can guess.
+    if account != PROBE:
+        waits.append(_wait(AuditEntry.user, account, ACCOUNT_LIMIT + counted))
+    if any(waits):
+        raise TooManyFailuresError(max(waits))
+
+
+def has_failed_often(event: Event) -> bool:
+    """Whether an event was written down so often for this address that another tells nothing."""
+    return _wait(AuditEntry.address, _address(), ADDRESS_LIMIT, event) > 0
+
+
+def _wait(
+    column: Any, value: str | None, limit: int, event: Event = Event.SIGN_IN_REFUSED
+) -> int:
+    """Seconds until fewer than the limit have failed within the window."""
+    now = int(time.time())
+    failed: tuple[ColumnElement[bool], ...] = (
+        column == value,
+        AuditEntry.event == event.value,
+        AuditEntry.at > now - WINDOW_SECONDS,
+    )
+    newest_first = select(AuditEntry.at).where(*failed).order_by(AuditEntry.at.desc())
+    oldest = session().scalar(newest_first.offset(limit - 1).limit(1))
+    return oldest + WINDOW_SECONDS - now if oldest is not None else 0
+
+
+def _address() -> str | None:
+    return request.remote_addr if has_request_context() else None

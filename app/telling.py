@@ -1,0 +1,42 @@
+"""How a command tells what it cannot do: in sentences, with exit code 1."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import click
+
+from app.people.errors import AccountError
+from app.schema import MigrationError
+from app.tables import DescriptionError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_TOLD = (AccountError, MigrationError, DescriptionError)
+
+
+def tells(command: Command) -> Command:
+    """Show what cannot be done as one sentence instead of a traceback."""
+
+    @wraps(command)
+    def told(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except _TOLD as error:
+            raise click.ClickException(str(error)) from error
+
+    return cast("Command", told)
+
+
+def report(problems: list[str], success: str) -> None:
+    """Tell that all is well.
+
+    Args:
+        problems: What is not, each in a sentence.
+        success: What to say where there are none.
+
+    Raises:
+        ClickException: If there are problems.
+    """
+    if problems:
+        raise click.ClickException("\n".join(problems))
+    click.echo(success)

@@ -9,6 +9,7 @@ from app.models import Identity, User
 from app.people import accounts, audit, groups
 from app.people.audit import Event
 from app.people.errors import AccountError
+from app.people.groups import ADMIN
 
 _log = logging.getLogger(__name__)
 
@@ -64,10 +65,12 @@ def set_groups(user: User, claimed: AbstractSet[str], mapping: Mapping[str, str]
     """
     current = {group.name for group in user.groups}
     granted = {mapping[name] for name in claimed & mapping.keys()}
+    wanted = (current - set(mapping.values())) | (granted & groups.known())
     try:
-        groups.set_of(user.name, (current - set(mapping.values())) | (granted & groups.known()))
+        groups.set_of(user.name, wanted)
     except AccountError as error:
-        _log.warning("the groups of %s are not as the provider says: %s", user.name, error)
+        _log.warning("%s stays in %s, whatever the provider says: %s", user.name, ADMIN, error)
+        groups.set_of(user.name, wanted | {ADMIN})
 
 
 def unknown_groups(mapping: Mapping[str, str]) -> list[str]:

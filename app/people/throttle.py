@@ -78,9 +78,7 @@ def has_failed_often(event: Event) -> bool:
     return _wait(AuditEntry.address, _address(), ADDRESS_LIMIT, event) > 0
 
 
-def _wait(
-    column: Any, value: str | None, limit: int, event: Event = Event.SIGN_IN_REFUSED
-) -> int:
+def _wait(column: Any, value: str | None, limit: int, event: Event = Event.SIGN_IN_REFUSED) -> int:
     """Seconds until fewer than the limit have failed within the window."""
     now = int(time.time())
     failed: tuple[ColumnElement[bool], ...] = (

@@ -174,7 +174,10 @@ def test_every_sign_in_sets_the_groups_that_the_provider_decides(
     provider.fault(claims={"groups": None}, **{"/userinfo": {"changes": {"groups": None}}})
     assert arrive(site.test_client(), provider).status_code == 303
     assert member_of() == {"local"}
-    assert said(site, "groups changed")[-2:] == ["from finance, local to admin, local", "from admin, local to local"]
+    assert said(site, "groups changed")[-2:] == [
+        "from finance, local to admin, local",
+        "from admin, local to local",
+    ]
 
 
 def test_a_single_group_may_stand_without_a_list(

@@ -4,6 +4,7 @@ from flask import Flask
 
 from app import (
     access,
+    account,
     admin,
     assets,
     auth,
@@ -14,13 +15,33 @@ from app import (
     flask_config,
     headers,
     health,
+    password_page,
     previews,
+    times,
     views,
 )
 from app.config import Config, ConfigError
 from app.oidc import routes as oidc
 from app.plots import discover
 
+_PARTS = (
+    db,
+    headers,
+    csrf,
+    errors,
+    times,
+    auth,
+    oidc,
+    password_page,
+    account,
+    access,
+    health,
+    assets,
+    choice,
+    admin,
+    previews,
+    views,
+)
 # First segments of paths that nginx answers without asking Flask.
 _NGINX_PATHS = {"static", "bokeh_plots"}
 
@@ -39,10 +60,7 @@ def create_app(config: Config) -> Flask:
     """
     app = Flask(__name__, static_folder=None)
     flask_config.install(app, config)
-    for part in (
-        *(db, headers, csrf, errors, auth, oidc, access, health),
-        *(assets, choice, admin, previews, views),
-    ):
+    for part in _PARTS:
         part.install(app)
     _refuse_collisions(app)
     return app

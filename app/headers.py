@@ -25,6 +25,8 @@ _POLICY = {
     "form-action": "'self'",
     "frame-ancestors": "'none'",
 }
+# For the pages that have a script of this site's own.
+SCRIPT_POLICY = _POLICY | {"script-src": "'self'"}
 # BokehJS styles its models in place, and draws their icons from data: URLs.
 PLOT_POLICY = _POLICY | {
     "script-src": "'self'",

@@ -2,10 +2,11 @@
 
 from flask import Flask
 
-from app.admin import audit
+from app.admin import audit, groups, users
 
 PAGES = (
     ("/admin/users", "Users"),
+    ("/admin/groups", "Groups"),
     ("/admin/sessions", "Live sessions"),
     ("/admin/audit", "Audit"),
 )
@@ -13,5 +14,7 @@ PAGES = (
 
 def install(app: Flask) -> None:
     """Lead administrators to their pages, and serve them."""
+    app.register_blueprint(users.bp)
+    app.register_blueprint(groups.bp)
     app.register_blueprint(audit.bp)
     app.jinja_env.globals["admin_pages"] = PAGES

@@ -50,7 +50,7 @@ def new(name: str, password_hash: str = passwords.NONE, groups: Iterable[Group] 
             f"digit, not {name!r}"
         )
     if name == PROBE:
-        raise AccountError(f"{PROBE} is the name of the site's own synthetic viewer: take another")
+        raise AccountError(f"the name {PROBE} belongs to the site itself: take another")
     if find(name):
         raise AccountError(f"a user named {name} exists already")
     user = User(name=name, password_hash=password_hash, groups=list(groups))

@@ -34,6 +34,6 @@ def one_is_left() -> Iterator[None]:
     if before and not active():
         session().rollback()
         raise AccountError(
-            f"{', '.join(before)} is the last active member of the group {ADMIN}: put another "
+            f"the last active member of the group {ADMIN} is {', '.join(before)}: put another "
             f"active user into it first, or nobody could administer the site"
         )

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from datetime import datetime, timezone
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -12,6 +12,7 @@ from app import rights
 from app.flask_config import current_config
 from app.people import accounts, admins, groups, identities, links, logins
 from app.telling import report, tells
+from app.times import iso
 
 user_group = AppGroup("user", help="The people who may sign in.")
 group_group = AppGroup("group", help="Who may open which plot, and who administers the site.")
@@ -41,20 +42,18 @@ def add_user(name: str, names: tuple[str, ...], if_missing: bool) -> None:
 def add_first_admin(name: str) -> None:
     """Have an administrator, unless there is an active one; a password is read from a pipe.
 
-    A user of that name keeps the password and only joins the group.
+    A user of that name keeps the password, or stays disabled, and only joins the group.
     """
     if admins.active():
         click.echo(f"exists {', '.join(admins.active())}")
-        return
-    user = accounts.find(name)
-    if not user:
+    elif not accounts.find(name):
         accounts.add(name, _ask_password(), groups.existing({groups.ADMIN}))
         click.echo(f"created {name}")
-        return
-    if not user.active:
-        accounts.set_active(name, active=True)
-    groups.set_of(name, {*groups.of(name), groups.ADMIN})
-    click.echo(f"put {name} into {groups.ADMIN}")
+    elif groups.ADMIN in groups.of(name):
+        click.echo(f"exists {name}, disabled")
+    else:
+        groups.set_of(name, {*groups.of(name), groups.ADMIN})
+        click.echo(f"put {name} into {groups.ADMIN}")
 
 
 @user_group.command("list")
@@ -159,8 +158,8 @@ def list_logins(name: str, as_json: bool) -> None:
     _print(
         [
             {
-                "since": _time(login.created_at),
-                "until": _time(login.expires_at),
+                "since": iso(login.created_at),
+                "until": iso(login.expires_at),
                 "address": login.address,
                 "browser": login.browser,
             }
@@ -233,13 +232,9 @@ def _ask_password() -> str:
     return sys.stdin.readline().rstrip("\n")
 
 
-def _print(items: list[Any], line: Any, as_json: bool) -> None:
+def _print(items: Sequence[Any], line: Callable[[Any], str], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(items))
         return
     for item in items:
         click.echo(line(item))
-
-
-def _time(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -33,7 +33,7 @@ def make(name: str) -> str:
     """
     user = accounts.get(name)
     if not user.active:
-        raise AccountError(f"{name} is disabled: enable the user first")
+        raise AccountError(f"the user {name} is disabled: enable the user first")
     token = secrets.token_urlsafe(32)
     now = int(time.time())
     superseded = (PasswordLink.user_id == user.id) | (PasswordLink.expires_at <= now)

@@ -67,6 +67,17 @@ MISTAKES = {
         ("site_plot_settings: bars has no setting colour; it has default_days, maximum_days",),
         {"site_plot_settings": {"bars": {"colour": 1}}},
     ),
+    "a group that does not exist": Mistake(
+        (
+            "plot bars: site_plots names the group finance, which does not exist; there are ",
+            "correct it, or add it to site_groups",
+        ),
+        {"site_plots": {"bars": {"groups": ["finance"]}}},
+    ),
+    "groups of a plot that does not exist": Mistake(
+        ("site_plots: there is no plot barz; there are bars, ",),
+        {"site_plots": {"barz": {"groups": ["admin"]}}},
+    ),
     "an unsupported system": Mistake(
         ("give group app in", "a host with one of Plan 9"),
         {"preflight_supported_systems": ["Plan 9"]},

@@ -13,7 +13,7 @@ from support import KEY, PASSWORD, RELEASE, RunningSlot, run_slot, sign_in
 from app import commands, schema
 from app.config import Config
 from app.factory import create_app
-from app.people import accounts, passwords
+from app.people import accounts, groups, passwords
 from app.slots import Slot
 
 
@@ -88,6 +88,16 @@ def alice(site: Flask) -> FlaskClient:
     """A browser that alice has signed in with."""
     client = site.test_client()
     assert sign_in(client, "alice").status_code == 303
+    return client
+
+
+@pytest.fixture
+def carol(site: Flask) -> FlaskClient:
+    """A browser that carol has signed in with, who administers the site."""
+    with site.app_context():
+        accounts.add("carol", PASSWORD, groups.existing({"admin"}))
+    client = site.test_client()
+    assert sign_in(client, "carol").status_code == 303
     return client
 
 

@@ -12,8 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
+from app.db import session
+from app.models import AuditEntry
+from app.people.audit import Event
 from app.plots import discover
 from app.slots import Slot, SlotAwayError
 from app.wire import SlotStatus, status_path
@@ -32,15 +37,27 @@ def csrf_token(page: str) -> str:
     return found[1]
 
 
+def post(client: FlaskClient, page: str, path: str, **form: Any) -> Any:
+    """Send a form of a page, as a browser would, and return the answer."""
+    token = csrf_token(client.get(page, **BASE).text)
+    return client.post(
+        path,
+        **BASE,
+        headers={"Referer": f"https://plots.test{page}"},
+        data={"csrf_token": token, **form},
+    )
+
+
 def sign_in(client: FlaskClient, name: str, password: str = PASSWORD, **form: str) -> Any:
     """Sign in through the form, as a browser would, and return the answer."""
-    token = csrf_token(client.get("/login", **BASE).text)
-    return client.post(
-        "/login",
-        **BASE,
-        headers={"Referer": "https://plots.test/login"},
-        data={"name": name, "password": password, "csrf_token": token, **form},
-    )
+    return post(client, "/login", "/login", name=name, password=password, **form)
+
+
+def entries(site: Flask, event: Event) -> list[AuditEntry]:
+    """What the audit log says of an event, the oldest first."""
+    with site.app_context():
+        wanted = select(AuditEntry).where(AuditEntry.event == event.value)
+        return list(session().scalars(wanted.order_by(AuditEntry.id)))
 
 
 def tell(slot: Slot, age: float = 0.0, **changes: Any) -> None:

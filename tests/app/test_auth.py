@@ -9,17 +9,12 @@ from app.db import session
 from app.models import Login
 from app.people import accounts, logins
 
-# Each is a decision: a login form that needs no login, the way through a provider, health for the
-# balancer, nginx's question, and that of a page that has lost its plot.
+# Each is a decision: forms that need no login, the way through a provider, health for the balancer,
+# nginx's question, and that of a page that has lost its plot.
 PUBLIC = {
-    "auth.login",
-    "auth.login_form",
-    "oidc.start",
-    "oidc.callback",
-    "health.alive",
-    "health.ready",
-    "access.decide",
-    "site.state",
+    *("auth.login", "auth.login_form", "password.ask", "password.choose"),
+    *("oidc.start", "oidc.callback"),
+    *("health.alive", "health.ready", "access.decide", "site.state"),
 }
 
 
@@ -118,6 +113,19 @@ def test_a_form_without_its_token_is_refused(client: FlaskClient):
     answer = client.post("/login", **BASE, data={"name": "alice", "password": "x"})
     assert answer.status_code == 400
     assert "out of date" in answer.text
+
+
+def test_no_form_is_taken_without_its_token(site: Flask, carol: FlaskClient):
+    paths = site.url_map.bind("plots.test")
+    tried = 0
+    for rule in site.url_map.iter_rules():
+        if "POST" in rule.methods:
+            path = paths.build(rule.endpoint, dict.fromkeys(rule.arguments, "alice"), method="POST")
+            answer = carol.post(path, **BASE, headers={"Referer": "https://plots.test/"})
+            assert answer.status_code == 400, path
+            assert "This form is out of date" in answer.text, path
+            tried += 1
+    assert tried > 10
 
 
 def test_a_form_from_another_site_is_refused(client: FlaskClient):

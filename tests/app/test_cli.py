@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -20,6 +21,93 @@ def test_a_users_life(run):
     assert run("user", "enable", "carol").exit_code == 0
     assert json.loads(run("user", "list", "--json").stdout) == [{"name": "carol", "active": True}]
     assert run("user", "password", "carol", stdin=PASSWORD[::-1]).exit_code == 0
+    assert run("user", "sign-out", "carol").stdout == "signed carol out everywhere\n"
+    assert run("user", "remove", "carol").stdout == "removed carol\n"
+    assert run("user", "list").stdout == ""
+
+
+def test_a_groups_life(run):
+    run("database", "upgrade")
+    assert run("group", "add", "finance").stdout == "created finance\n"
+    created = run("group", "add", "--if-missing", "finance", "ops").stdout
+    assert created == "exists finance\ncreated ops\n"
+    add = ("user", "add", "carol", "--group", "finance", "--group", "ops")
+    assert run(*add, stdin=PASSWORD).exit_code == 0
+    assert run("group", "members", "finance").stdout == "carol\n"
+    assert json.loads(run("group", "members", "admin", "--json").stdout) == []
+    assert run("user", "groups", "carol").stdout == "carol is in finance, ops\n"
+    assert run("user", "groups", "carol", "ops").stdout == "carol is in ops\n"
+    assert run("group", "list").stdout == "admin  0\nfinance  0\nops  1\n"
+    assert run("user", "groups", "carol", "--none").stdout == "carol is in no group\n"
+    assert run("group", "remove", "ops").stdout == "removed ops\n"
+    assert json.loads(run("group", "list", "--json").stdout) == [
+        {"name": "admin", "members": 0},
+        {"name": "finance", "members": 0},
+    ]
+
+
+def test_the_first_administrator(run):
+    run("database", "upgrade")
+    run("user", "add", "old", stdin=PASSWORD)
+    # As on a host that the release before groups has provisioned.
+    assert run("user", "first-admin", "old").stdout == "put old into admin\n"
+    assert run("user", "first-admin", "other", stdin=PASSWORD).stdout == "exists old\n"
+    assert run("user", "list").stdout == "old  active\n"
+
+
+def test_the_first_administrator_stays_disabled(run):
+    run("database", "upgrade")
+    run("user", "add", "old", stdin=PASSWORD)
+    run("user", "disable", "old")
+    assert run("user", "first-admin", "old").stdout == "put old into admin\n"
+    assert run("user", "first-admin", "old").stdout == "exists old, disabled\n"
+    assert run("user", "list").stdout == "old  disabled\n"
+
+
+def test_the_first_administrator_of_a_new_site(run):
+    run("database", "upgrade")
+    assert run("user", "first-admin", "root", stdin=PASSWORD).stdout == "created root\n"
+    assert run("group", "members", "admin").stdout == "root\n"
+    refused = run("user", "disable", "root")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("Error: the last active member of the group admin is root")
+
+
+def test_a_link_is_printed(run):
+    run("database", "upgrade")
+    run("user", "add", "carol", stdin=PASSWORD)
+    assert re.fullmatch(
+        r"https://plots\.test/password#[\w-]{43}\n", run("user", "link", "carol").stdout
+    )
+
+
+@pytest.mark.usefixtures("alice")
+def test_logins_are_listed(run):
+    (login,) = json.loads(run("user", "logins", "alice", "--json").stdout)
+    assert set(login) == {"since", "until", "address", "browser"}
+    assert login["address"] == "127.0.0.1"
+    assert login["since"] < login["until"]
+    assert "127.0.0.1" in run("user", "logins", "alice").stdout
+    run("user", "sign-out", "alice")
+    assert run("user", "logins", "alice").stdout == ""
+
+
+@pytest.mark.parametrize("upgraded", [False, True])
+def test_groups_that_plots_name_are_checked(run, config, upgraded):
+    if upgraded:
+        run("database", "upgrade")
+    assert run("group", "check").stdout == "every group that a plot names exists\n"
+    config.plot_groups["bars"] = frozenset({"finance"})
+    refused = run("group", "check", "ops")
+    assert refused.exit_code == 1
+    assert refused.stderr == (
+        "Error: plot bars: site_plots names the group finance, which does not exist; "
+        "there are admin, ops: correct it, or add it to site_groups\n"
+    )
+    assert run("group", "check", "finance").exit_code == 0
+    config.plot_groups["barz"] = frozenset()
+    sentence = "site_plots: there is no plot barz; there are "
+    assert sentence in run("group", "check", "finance").stderr
 
 
 @pytest.mark.parametrize(
@@ -30,6 +118,20 @@ def test_a_users_life(run):
         (("user", "add", "alice"), PASSWORD, "a user named alice exists already"),
         (("user", "disable", "nobody"), "", "there is no user named nobody"),
         (("user", "password", "nobody"), PASSWORD, "there is no user named nobody"),
+        (("user", "add", "site-probe"), PASSWORD, "the name site-probe belongs to the site itself"),
+        (("user", "add", "dave", "-g", "sales"), PASSWORD, "there is no group named sales"),
+        (
+            ("user", "groups", "alice", "sales"),
+            "",
+            "there is no group named sales; there are admin",
+        ),
+        (("user", "link", "nobody"), "", "there is no user named nobody"),
+        (("user", "logins", "nobody"), "", "there is no user named nobody"),
+        (("user", "remove", "nobody"), "", "there is no user named nobody"),
+        (("group", "add", "Sales"), "", "a group name is up to 64 lower-case letters"),
+        (("group", "add", "admin"), "", "a group named admin exists already"),
+        (("group", "remove", "admin"), "", "the group admin administers the site and stays"),
+        (("group", "members", "sales"), "", "there is no group named sales; there are admin"),
         (("ready",), "", f"0 of 1 slots take visits: slot unit-{RELEASE}-0 does not run"),
     ],
 )

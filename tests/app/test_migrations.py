@@ -9,9 +9,10 @@ from textwrap import dedent, indent
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from argon2 import PasswordHasher
 from click.testing import Result
 from flask import Flask
-from support import BASE, sign_in
+from support import BASE, PASSWORD, sign_in
 
 from app import commands, db, schema, tables
 from app.config import Config
@@ -102,6 +103,32 @@ def test_a_table_may_be_copied_without_losing_what_refers_to_it(alice, next_rele
     )
     assert copying("database", "upgrade").stdout == "upgraded to next\n"
     assert alice.get("/", **BASE).status_code == 200
+
+
+def test_users_and_passwords_of_before_groups_live_on(config, run, tmp_path, monkeypatch):
+    folder = tmp_path / "first"
+    folder.mkdir()
+    shutil.copy(schema.MIGRATIONS / "0001_users_and_logins.py", folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", folder)
+        before = create_app(config)
+        commands.install(before)
+        upgraded = before.test_cli_runner().invoke(args=["database", "upgrade"])
+        assert upgraded.stdout == "upgraded to 0001\n"
+        known = PasswordHasher(time_cost=1, memory_cost=16, parallelism=1).hash(PASSWORD)
+        with before.app_context(), db.engine().begin() as connection:
+            row = "INSERT INTO users VALUES (7, 'dora', ?, 1, 1700000000)"
+            connection.exec_driver_sql(row, (known,))
+        before.extensions["engine"].dispose()
+    assert run("database", "upgrade").stdout == "upgraded to 0002\n"
+    assert run("user", "list").stdout == "dora  active\n"
+    assert run("user", "first-admin", "dora").stdout == "put dora into admin\n"
+    now = create_app(config)
+    dora = now.test_client()
+    assert sign_in(dora, "dora", PASSWORD[::-1]).status_code == 401
+    assert sign_in(dora, "dora").status_code == 303
+    assert dora.get("/admin/users", **BASE).status_code == 200
+    now.extensions["engine"].dispose()
 
 
 def test_references_to_nothing_are_refused(alice, next_release):

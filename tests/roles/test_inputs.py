@@ -25,6 +25,18 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "drain-hours": ({"site_drain_hours": "long"}, "site_drain_hours is long"),
     "deployments-kept": ({"site_deployments_kept": 0}, "site_deployments_kept is 0"),
     "plot-settings": ({"site_plot_settings": ["bars"]}, "site_plot_settings is not a mapping"),
+    "groups": ({"site_groups": "finance"}, "site_groups is not a list of names"),
+    "group-name": ({"site_groups": ["The Bosses"]}, "site_groups is not a list of names"),
+    "plots": ({"site_plots": ["bars"]}, "site_plots is not a mapping"),
+    "plot-without-groups": ({"site_plots": {"bars": {}}}, "site_plots is not a mapping"),
+    "plot-with-a-group": (
+        {"site_plots": {"bars": {"groups": "finance"}}},
+        "site_plots is not a mapping",
+    ),
+    "plot-with-more": (
+        {"site_plots": {"bars": {"groups": ["finance"], "colour": "blue"}}},
+        "site_plots is not a mapping",
+    ),
     "login-hours": ({"site_login_hours": "long"}, "site_login_hours is long"),
     "issuer": ({**PROVIDER, "site_oidc_issuer": "login.test"}, "site_oidc_issuer is login.test"),
     "issuer-without-tls": (
@@ -93,6 +105,8 @@ def mistaken(tmp_path_factory: pytest.TempPathFactory, password_file: Path) -> R
         "site_drain_hours": 0.5,
         "site_deployments_kept": 1,
         "site_plot_settings": {"bars": {"maximum_days": 60}},
+        "site_groups": ["finance", "ops-2"],
+        "site_plots": {"bars": {"groups": ["finance", "admin"]}, "sliders": {"groups": []}},
         "site_login_hours": 8,
         "site_admin_user": "first.admin",
         **PROVIDER,

@@ -1,0 +1,9 @@
+// Puts the token of the link into the form, and out of the address bar and the history.
+"use strict";
+
+const token = location.hash.slice(1);
+if (token !== "") {
+  document.getElementById("token").value = token;
+  document.getElementById("by-hand").hidden = true;
+  history.replaceState(null, "", location.pathname);
+}

@@ -6,7 +6,8 @@ import click
 from flask.cli import with_appcontext
 
 from app.people import audit_log
-from app.people.audit_log import Filter, FilterError
+from app.people.audit_log import Filter
+from app.telling import tells
 
 
 @click.command("audit")
@@ -16,11 +17,8 @@ from app.people.audit_log import Filter, FilterError
 @click.option("--since", help="From this day or time on, ISO 8601, UTC.")
 @click.option("--until", help="Up to this day or time, included.")
 @with_appcontext
+@tells
 def print_audit(**texts: str | None) -> None:
     """Print the audit log as JSON lines, oldest first."""
-    try:
-        wanted = Filter.of(texts)
-    except FilterError as error:
-        raise click.ClickException(str(error)) from error
-    for entry in audit_log.export(wanted):
+    for entry in audit_log.export(Filter.of(texts)):
         click.echo(json.dumps(audit_log.as_record(entry)))

@@ -23,7 +23,7 @@ class SiteFullError(ServiceUnavailable):
 
 
 class PlotFailedError(InternalServerError):
-    """The plot could not be built in any slot, and will not until it is deployed anew."""
+    """The plot failed in every slot that takes visits."""
 
 
 class Visits:

@@ -29,7 +29,7 @@ _OWN_SENTENCES: dict[type[HTTPException], str] = {
     SiteFullError: (
         f"All places are taken. This page tries again by itself, every {RETRY_SECONDS} seconds."
     ),
-    PlotFailedError: "This plot is broken, and trying again will not help. The log tells why.",
+    PlotFailedError: "This plot is unavailable: it failed. The log tells why; other plots work.",
 }
 
 

@@ -6,12 +6,13 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from app.people.audit_log import FilterError
 from app.people.errors import AccountError
 from app.schema import MigrationError
 from app.tables import DescriptionError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-_TOLD = (AccountError, MigrationError, DescriptionError)
+_TOLD = (AccountError, FilterError, MigrationError, DescriptionError)
 
 
 def tells(command: Command) -> Command:

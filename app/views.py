@@ -3,10 +3,10 @@
 from flask import Blueprint, Flask, Response, abort, g, render_template, request
 
 from app.auth import current_login, public, refuse, signed_in
-from app.choice import choose
+from app.choice import choose, unavailable
 from app.flask_config import current_config
 from app.headers import PLOT_POLICY, request_id
-from app.plots import discover
+from app.plots import Plot, discover
 from app.rights import may_open, open_to
 from app.session_ids import Visit, mint_token
 from app.wire import slot_path
@@ -14,6 +14,8 @@ from app.wire import slot_path
 bp = Blueprint("site", __name__)
 # The query travels on in the token, whose header nginx limits.
 _QUERY_BYTES = 2048
+# So many plots need no search.
+_AT_A_GLANCE = 12
 
 
 def install(app: Flask) -> None:
@@ -23,8 +25,16 @@ def install(app: Flask) -> None:
 
 @bp.get("/")
 def gallery() -> str:
-    """List the plots."""
-    return render_template("gallery.html", plots=open_to(signed_in().groups).values())
+    """Show the plots that the viewer may open, or those of them that a search finds."""
+    plots = list(open_to(signed_in().groups).values())
+    query = request.args.get("q", "").strip()
+    return render_template(
+        "gallery.html",
+        plots=[plot for plot in plots if _matches(plot, query)],
+        query=query,
+        searchable=bool(query) or len(plots) > _AT_A_GLANCE,
+        unavailable=unavailable(),
+    )
 
 
 @bp.get("/<name>")
@@ -63,3 +73,9 @@ def state(name: str) -> Response:
     if not login:
         return Response(status=401)
     return Response(status=204 if may_open(name, login.groups) else 403)
+
+
+def _matches(plot: Plot, query: str) -> bool:
+    """Whether every word of a query is in what a viewer may know a plot by, in any case."""
+    text = f"{plot.name} {plot.title} {plot.description}".casefold()
+    return all(word in text for word in query.casefold().split())

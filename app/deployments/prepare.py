@@ -1,6 +1,7 @@
 """Starting a deployment beside the one that serves, and trying it out before anybody gets it."""
 
 import http.client
+import json
 import subprocess
 import time
 
@@ -98,7 +99,12 @@ def _problem(host: Host) -> str:
         return f"the website does not answer ({error})"
     finally:
         connection.close()
-    return "" if answer.status == http.HTTPStatus.OK else body.strip()
+    if answer.status == http.HTTPStatus.OK:
+        return ""
+    try:
+        return "\n".join(json.loads(body)["problems"])
+    except (ValueError, KeyError, TypeError):
+        return f"the website answers {answer.status}: {body.strip()}"
 
 
 def _try_out(host: Host) -> None:

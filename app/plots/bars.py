@@ -43,6 +43,8 @@ days = Slider(
     end=settings["maximum_days"],
     step=1,
     name="days",
+    sizing_mode="stretch_width",
+    max_width=400,
 )
 source = ColumnDataSource(data=table(settings["default_days"]), name="bugs")
 

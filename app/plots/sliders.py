@@ -37,12 +37,13 @@ heading = Title(text=title.value, name="heading")
 plot = figure(
     title=heading,
     height=400,
+    min_width=300,
     sizing_mode="stretch_width",
     tools="crosshair,pan,reset,save,wheel_zoom",
     x_range=Range1d(start=0, end=4 * math.pi),
     y_range=Range1d(start=-2.5, end=2.5),
 )
-plot.line("x", "y", source=source, line_width=3, line_alpha=0.6)
+plot.line("x", "y", source=source, line_width=3)
 
 
 def set_title(_attr: str, _old: str, new: str) -> None:
@@ -59,7 +60,10 @@ title.on_change("value", set_title)
 for slider in (offset, amplitude, phase, frequency):
     slider.on_change("value", draw)
 
-controls = Column(children=[title, offset, amplitude, phase, frequency], width=280)
+inputs = [title, offset, amplitude, phase, frequency]
+for control in inputs:
+    control.sizing_mode = "stretch_width"
+controls = Column(children=[*inputs], width=280)
 # On a phone, the plot stands below the controls.
 curdoc().add_root(row(controls, plot, sizing_mode="stretch_width", styles={"flex-wrap": "wrap"}))
 curdoc().title = "Sliders"

@@ -36,6 +36,7 @@ class Metrics(RequestHandler):
             "slot_draining": int(state.life.cause is not None),
             "slot_sessions": len(state.sessions),
             "slot_connections": state.connections,
+            "slot_failed_plots": sum(plot["error"] is not None for plot in state.plots.values()),
             "slot_loop_lag_seconds": state.lag_seconds,
             "process_resident_memory_bytes": resident_bytes(),
             "process_cpu_seconds_total": time.process_time(),

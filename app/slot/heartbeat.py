@@ -11,6 +11,7 @@ from collections.abc import Callable
 from app.slot.state import State
 
 _BEAT_SECONDS = 0.25
+_SPARE_SECONDS = 2.0
 EXIT_CODE = 70  # EX_SOFTWARE; Supervisor starts the slot again
 
 
@@ -35,6 +36,8 @@ async def beat(state: State, stall_seconds: float, at_each: Callable[[], None]) 
 
     threading.Thread(target=watch, daemon=True).start()
     while True:
+        # For code that lets no other thread run, not even the one above.
+        faulthandler.dump_traceback_later(stall_seconds + _SPARE_SECONDS, exit=True)
         at_each()
         await asyncio.sleep(_BEAT_SECONDS)
         now = time.monotonic()

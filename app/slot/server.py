@@ -19,19 +19,18 @@ from tornado.ioloop import IOLoop
 from tornado.netutil import bind_unix_socket
 
 from app.config import ConfigError, SlotConfig
-from app.plot_application import PlotApplication, PlotError, load
 from app.plot_settings import use_settings
-from app.plots import discover
 from app.slot.connections import Tornado
 from app.slot.discarding import discard_gently
 from app.slot.gate import Gate
 from app.slot.gathering import send_in_one_piece
-from app.slot.healing import heal, try_out
+from app.slot.healing import heal
 from app.slot.health import Healthz, Metrics
 from app.slot.heartbeat import beat
 from app.slot.life import Cause, Life
 from app.slot.memory import Budget, build_wall
 from app.slot.options import Options
+from app.slot.starting import load_plots
 from app.slot.state import State
 from app.slot.status import StatusFile, describe
 from app.wire import slot_path
@@ -86,7 +85,7 @@ def running(options: Options, config: SlotConfig, life: Life) -> Iterator[State]
     use_settings(config.plot_settings)
     send_in_one_piece()
     state = State(options.name, config.release, life, Budget(options.memory_max_mb))
-    applications = _load_plots(state, config.plot_build_seconds)
+    applications = load_plots(state, options.unix_socket, config.plot_build_seconds)
     if overrun := state.budget.overrun():
         raise ConfigError(
             f"set site_slot_memory_max to more than the plots take by themselves ({overrun})"
@@ -126,25 +125,6 @@ def running(options: Options, config: SlotConfig, life: Life) -> Iterator[State]
         status_file.remove()
         # Its absence tells the access endpoint that the slot is gone.
         options.unix_socket.unlink(missing_ok=True)
-
-
-def _load_plots(state: State, build_seconds: float) -> dict[str, PlotApplication]:
-    """Load every plot and build it once, so that the first viewer waits for no import.
-
-    A plot that fails is told of in the slot's state, and takes down nothing else.
-    """
-    applications = {}
-    for plot in discover().values():
-        try:
-            application = load(plot, build_seconds)
-        except PlotError as error:
-            state.plots[plot.name] = {"components": [], "error": str(error)}
-            _log.error("%s\n%s", error, error.details)
-            continue
-        applications[f"/{plot.name}"] = application
-        state.plots[plot.name] = application.status
-        try_out(application)
-    return applications
 
 
 def _tornado_arguments(options: Options, config: SlotConfig, state: State) -> dict[str, Any]:

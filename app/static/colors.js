@@ -37,10 +37,22 @@ function paint(model) {
   }
 }
 
+// BokehJS leaves the outermost half of a pixel as it was, in the colours of before.
+function wipe(root) {
+  for (const element of root.querySelectorAll("*")) {
+    if (element instanceof HTMLCanvasElement) {
+      element.width = element.width;
+    } else if (element.shadowRoot) {
+      wipe(element.shadowRoot);
+    }
+  }
+}
+
 // From here on, models are made in the page's colours, and follow the viewer's system.
 export function followColors() {
   Bokeh.require("core/properties").use_theme({ get: (model, attr) => own(model.property(attr)) });
   dark.addEventListener("change", () => {
+    wipe(document);
     for (const live of Bokeh.documents) {
       live.all_models.forEach(paint);
     }

@@ -1,7 +1,8 @@
 // Connects the page to its live Bokeh session, and tells the viewer how the connection is.
 
 import { followColors } from "./colors.js";
-import { dress } from "./shadows.js";
+import { saveDownloads } from "./downloads.js";
+import { watch } from "./shadows.js";
 import { clear, leave, offerReload, tell } from "./status.js";
 
 const { token, path, name, request } = JSON.parse(document.getElementById("session").textContent);
@@ -65,7 +66,7 @@ async function lost({ connection, timeout }) {
 
 async function open() {
   followColors();
-  dress(document.body);
+  watch(document.body);
   // Resolves without a view, rather than rejecting, when the session cannot be opened.
   const item = { token, elementid: place.id, use_for_title: false };
   const [view] = await Bokeh.embed.embed_items({}, [item], path);
@@ -76,6 +77,7 @@ async function open() {
   const live = Bokeh.documents[0];
   const look = () => (live.roots().length === 0 ? tellFailure() : clear());
   look();
+  saveDownloads(live);
   live.on_event("connection_lost", (_document, event) => lost(event));
   live.on_event("client_reconnected", () => {
     look();

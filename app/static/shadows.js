@@ -5,33 +5,47 @@ const sheet = new CSSStyleSheet();
 const rules = document.getElementById("widgets").sheet.cssRules;
 sheet.replaceSync(Array.from(rules, (rule) => rule.cssText).join("\n"));
 
-function nameHandles(root) {
-  const title = root.querySelector(".bk-slider-title")?.firstChild?.textContent.replace(/: $/, "");
-  const handles = root.querySelectorAll(".noUi-handle");
-  handles.forEach((handle, i) => {
-    const end = handles.length > 1 ? [", from", ", to"][i] : "";
-    handle.setAttribute("aria-label", `${title || "Value"}${end}`);
+// What a widget's parts are called after: its title, without the value that a slider adds to it.
+function titleOf(root) {
+  const title = root.querySelector(".bk-slider-title, label");
+  return title?.firstChild?.textContent.replace(/: $/, "") || "Value";
+}
+
+function nameAll(root, selector, ...endings) {
+  const parts = root.querySelectorAll(selector);
+  parts.forEach((part, i) => {
+    const ending = parts.length > 1 ? (endings[i] ?? "") : "";
+    part.setAttribute("aria-label", `${titleOf(root)}${ending}`);
   });
 }
 
-// Dresses every shadow tree beneath a node, those that are there and those that will be.
-export function dress(root) {
-  if (root instanceof ShadowRoot) {
-    root.adoptedStyleSheets.push(sheet);
-    nameHandles(root);
+function describe(root) {
+  nameAll(root, ".noUi-handle", ", from", ", to");
+  nameAll(root, ".bk-spin-btn", ", up", ", down");
+  nameAll(root, ".bk-input[readonly]");
+  // Choices.js gives its search field and what was chosen roles and states that they cannot have.
+  root.querySelector(".choices__input[role=textbox]")?.removeAttribute("role");
+  for (const chosen of root.querySelectorAll(".choices__list--multiple [aria-selected]")) {
+    chosen.removeAttribute("aria-selected");
   }
-  const enter = (node) => {
-    for (const host of [node, ...(node.querySelectorAll?.("*") ?? [])]) {
-      if (host.shadowRoot && !host.shadowRoot.adoptedStyleSheets.includes(sheet)) {
-        dress(host.shadowRoot);
-      }
+}
+
+function enter(node) {
+  const within = node.querySelectorAll?.("*") ?? [];
+  for (const { shadowRoot } of [node, ...within]) {
+    if (shadowRoot && !shadowRoot.adoptedStyleSheets.includes(sheet)) {
+      shadowRoot.adoptedStyleSheets.push(sheet);
+      describe(shadowRoot);
+      watch(shadowRoot, () => describe(shadowRoot));
     }
-  };
+  }
+}
+
+// Enters every shadow tree beneath a node, those that are there and those that will be.
+export function watch(root, changed = () => {}) {
   root.childNodes.forEach(enter);
   new MutationObserver((changes) => {
     changes.forEach(({ addedNodes }) => addedNodes.forEach(enter));
-    if (root instanceof ShadowRoot) {
-      nameHandles(root);
-    }
+    changed();
   }).observe(root, { childList: true, subtree: true });
 }

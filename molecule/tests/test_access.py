@@ -5,15 +5,15 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
+from beside import beside
 from bokeh.util.token import generate_jwt_token, generate_session_id
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
-from provisioned import Site, poll
-from visitor import OPENS, SECONDS, Line, Ticket, Visitor
+from provisioned import Site
+from visitor import OPENS, Line, Ticket, Visitor
 
 from app.session_ids import Visit, mint_token
 from app.wire import PREFIX, VIEWER_HEADER
@@ -220,37 +220,15 @@ def known_to_a_plot(site: Site, alice: Visitor, visit: Visit) -> Iterator[Callab
 
     The plot is plots/who.py, in one more slot: nginx finds a slot by its name.
     """
-    release = site.variables["site_release_dir"]
-    slot = f"{site.variables['site_slot_prefix']}99"
-    socket = f"{site.variables['site_run_dir']}/{slot}.sock"
-    unit, folder = "test-who.service", "/opt/test-who"
-    site.command("mkdir", folder, user="root")
-    try:
-        site.command("cp", "--recursive", f"{release}/app", folder, user="root")
-        plot = (Path(__file__).parent / "plots/who.py").read_text()
-        site.command("tee", f"{folder}/app/plots/who.py", user="root", text=plot)
-        site.command(
-            "systemd-run",
-            f"--unit={unit}",
-            f"--property=EnvironmentFile={site.variables['site_records_dir']}/{site.variables['site_deployment']}",
-            f"--property=User={site.variables['site_app_user']}",
-            f"--property=WorkingDirectory={folder}",
-            f"{site.variables['site_venv_dir']}/bin/python",
-            *("-m", "app.slot", "--name", slot, "--unix-socket", socket, "--drain-seconds", "0"),
-            user="root",
-        )
-        poll(lambda: site.attempt("test", "-S", socket, user="root").returncode == 0, SECONDS)
+    with beside(site, "who.py", 99) as who:
 
         def ask(headers: Mapping[str, str]) -> dict[str, Any]:
-            token = mint_token(replace(visit, plot="who", slot=slot), site.bokeh_key)
-            with alice.session(Ticket(token, f"{PREFIX}/{slot}/who"), headers) as session:
+            token = mint_token(replace(visit, plot="who", slot=who.slot), site.bokeh_key)
+            with alice.session(Ticket(token, f"{PREFIX}/{who.slot}/who"), headers) as session:
                 known: dict[str, Any] = json.loads(session.model("known").text)
                 return known
 
         yield ask
-    finally:
-        site.attempt("systemctl", "stop", unit, user="root")
-        site.command("rm", "--recursive", "--force", folder, socket, user="root")
 
 
 @pytest.mark.parametrize("header", IDENTITY)

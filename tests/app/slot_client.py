@@ -6,6 +6,7 @@ import json
 import shutil
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from support import KEY, REPOSITORY
@@ -99,6 +100,12 @@ async def move(websocket: ClientConnection, slider: str, value: float) -> float:
 
 def copy_with_plot(folder: Path, name: str, code: str) -> Path:
     """Copy the app into a folder, with one more plot, and return where a slot can run it."""
+    return copy_with_plots(folder, {name: code})
+
+
+def copy_with_plots(folder: Path, plots: Mapping[str, str]) -> Path:
+    """As `copy_with_plot`, with the code of some more plots by their names."""
     shutil.copytree(REPOSITORY / "app", folder / "site" / "app")
-    (folder / "site" / "app" / "plots" / f"{name}.py").write_text(code)
+    for name, code in plots.items():
+        (folder / "site" / "app" / "plots" / f"{name}.py").write_text(code)
     return folder / "site"

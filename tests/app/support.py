@@ -99,7 +99,9 @@ class RunningSlot:
 
 
 @contextmanager
-def run_slot(folder: Path, *arguments: str, cwd: Path = REPOSITORY) -> Iterator[RunningSlot]:
+def run_slot(
+    folder: Path, *arguments: str, cwd: Path = REPOSITORY, build_seconds: float = 20
+) -> Iterator[RunningSlot]:
     """Run ``python -m app.slot`` in a folder, and end it."""
     slot = Slot(f"unit-{RELEASE}-0", folder / f"unit-{RELEASE}-0.sock")
     environment = {
@@ -107,6 +109,7 @@ def run_slot(folder: Path, *arguments: str, cwd: Path = REPOSITORY) -> Iterator[
         "SITE_BOKEH_SECRET_KEY": KEY,
         "SITE_ORIGINS": "https://plots.test",
         "SITE_RELEASE": RELEASE,
+        "SITE_PLOT_BUILD_SECONDS": str(build_seconds),
     }
     command = [sys.executable, "-m", "app.slot", "--name", slot.name, "--unix-socket", slot.socket]
     with (folder / "slot.log").open("w") as log:

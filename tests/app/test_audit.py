@@ -142,15 +142,15 @@ def test_no_entry_can_be_changed_or_deleted(log: Flask):
             session().commit()
 
 
-def test_only_the_audit_modules_touch_its_table():
-    touching = {
+def test_only_the_log_itself_forgets():
+    statement = re.compile(r"(delete|update)\(AuditEntry|(delete from|update) audit", re.IGNORECASE)
+    forgetting = {
         str(path.relative_to(folder))
         for folder in map(Path, app.__path__)
         for path in folder.rglob("*.py")
-        if "AuditEntry" in path.read_text()
+        if statement.search(path.read_text())
     }
-    readers = {"people/audit_log.py", "people/throttle.py"}
-    assert touching == {"models.py", "people/audit.py", *readers}
+    assert forgetting == {"people/audit_log.py"}
 
 
 def test_the_command_prints_json_lines(log: Flask):
@@ -177,7 +177,7 @@ def test_the_page_shows_the_log_to_administrators_only(log: Flask, admin: FlaskC
     assert "&lt;script&gt;" in rows[1]
     assert "<b>eve" not in page
     assert '<time datetime="2026-01-01T14:00:00Z">2026-01-01 14:00:00</time>' in rows[2]
-    assert "<td>1:02:05</td>" in rows[2]
+    assert ">1:02:05</td>" in rows[2]
     bob = log.test_client()
     sign_in(bob, "bob")
     for path in ("/admin/audit", "/admin/audit.jsonl"):

@@ -352,10 +352,16 @@ def test_a_refused_candidate_is_taken_away_and_the_old_one_serves(host, supervis
 
 
 def test_a_candidate_that_is_not_ready_is_refused_with_the_reason(host, supervisor, website):
-    website(503, "bars did not open in slot 0")
-    with pytest.raises(DeploymentError, match="not ready: bars did not open in slot 0"):
+    website(503, json.dumps({"problems": ["slot 0: plot bars: no data", "slot 1: the same"]}))
+    with pytest.raises(DeploymentError, match="not ready: slot 0: plot bars: no data\nslot 1: the"):
         prepare(host, supervisor)
     assert host.serving == OLD
+
+
+def test_a_candidate_that_answers_something_else_is_refused_with_that(host, supervisor, website):
+    website(502, "out of order")
+    with pytest.raises(DeploymentError, match="the website answers 502: out of order"):
+        prepare(host, supervisor)
 
 
 def test_a_candidate_that_does_not_run_is_refused_at_once(host, supervisor):
@@ -368,8 +374,8 @@ def test_a_candidate_that_does_not_run_is_refused_at_once(host, supervisor):
 def test_what_serves_is_not_taken_away_even_if_it_is_not_ready(host, supervisor, website):
     supervisor.have(NEW)
     host.point(host.serving_link, NEW)
-    website(503, "no")
-    with pytest.raises(DeploymentError):
+    website(503, json.dumps({"problems": ["slot 0: plot bars: no data"]}))
+    with pytest.raises(DeploymentError, match=f"plot bars: no data\n{NEW} goes on serving"):
         prepare(host, supervisor)
     assert host.serving == NEW
     assert "application" in supervisor.running(NEW)

@@ -2,8 +2,10 @@
 
 import json
 import re
+from dataclasses import replace
 from html import unescape
 
+from bokeh.util.token import get_token_payload
 from flask import Flask
 from flask.testing import FlaskClient
 from support import BASE, tell
@@ -22,6 +24,52 @@ def test_the_gallery_lists_every_plot(alice: FlaskClient):
         assert plot.description in unescape(page)
 
 
+def titles(page: str) -> list[str]:
+    return re.findall("<h2>(?:<a [^>]*>)?([^<]*)", page)
+
+
+def test_a_search_finds_plots_by_every_word_in_any_case(alice: FlaskClient):
+    assert titles(alice.get("/?q=wave+SINE", **BASE).text) == ["Sliders"]
+    assert titles(alice.get("/?q=wave+bugs", **BASE).text) == []
+
+
+def test_a_search_that_finds_nothing_says_so(alice: FlaskClient):
+    page = alice.get("/?q=<none>", **BASE).text
+    assert "No plot matches “<none>”." in unescape(page)
+    assert "<none>" not in page
+
+
+def test_more_than_a_dozen_plots_can_be_searched(alice: FlaskClient, monkeypatch):
+    assert 'role="search"' not in alice.get("/", **BASE).text
+    bars = discover()["bars"]
+    many = {f"plot{i}": replace(bars, name=f"plot{i}") for i in range(13)}
+    monkeypatch.setattr("app.rights.discover", lambda: many)
+    assert 'role="search"' in alice.get("/", **BASE).text
+
+
+def test_a_viewer_without_plots_is_told_so(alice: FlaskClient, monkeypatch):
+    monkeypatch.setattr("app.rights.discover", dict)
+    assert "No plot is open to you." in alice.get("/", **BASE).text
+
+
+def test_a_plot_that_no_slot_can_show_is_marked_and_leads_nowhere(alice: FlaskClient, slots):
+    shown = {"components": [], "error": None}
+    plots = {**dict.fromkeys(discover(), shown), "bars": {"components": [], "error": "broken"}}
+    tell(slots[0], plots=plots)
+    page = alice.get("/", **BASE).text
+    assert {"Bars", "Sliders"} <= set(titles(page))
+    assert 'href="/bars"' not in page
+    assert 'href="/sliders"' in page
+    assert page.count("Unavailable") == 1
+
+
+def test_a_page_that_lost_its_plot_learns_why(site: Flask, alice: FlaskClient, config):
+    assert alice.get("/state/bars", **BASE).status_code == 204
+    config.plot_groups["bars"] = frozenset({"finance"})
+    assert alice.get("/state/bars", **BASE).status_code == 403
+    assert site.test_client().get("/state/bars", **BASE).status_code == 401
+
+
 def test_a_plot_page_carries_a_token_for_this_viewer(alice: FlaskClient, config, slots):
     tell(slots[0])
     page = alice.get("/sliders", **BASE)
@@ -29,8 +77,39 @@ def test_a_plot_page_carries_a_token_for_this_viewer(alice: FlaskClient, config,
     _, visit = read_token(session["token"], config.bokeh_secret_key)
     assert (visit.plot, visit.user, visit.slot) == ("sliders", "alice", config.slots[0])
     assert session["path"] == f"/bokeh_plots/{config.slots[0]}/sliders"
+    assert session["name"] == "sliders"
     assert 'integrity="sha384-' in page.text
     assert "connect-src 'self'" in page.headers["Content-Security-Policy"]
+
+
+def test_the_slot_can_log_the_pages_request_id(alice: FlaskClient, slots):
+    tell(slots[0])
+    page = alice.get("/sliders", **BASE, headers={"X-Request-Id": "a" * 32})
+    session = json.loads(re.search(r'id="session">(.*?)</script>', page.text)[1])
+    assert get_token_payload(session["token"])["request_id"] == "a" * 32
+
+
+def test_a_preview_is_shown_to_whom_may_open_the_plot(
+    client: FlaskClient, alice: FlaskClient, tmp_path, monkeypatch
+):
+    code = {"seen.py": "", "tour/main.py": "", "none.py": "", "closed.py": "GROUPS = ['finance']"}
+    (tmp_path / "plots" / "tour").mkdir(parents=True)
+    for name, text in code.items():
+        (tmp_path / "plots" / name).write_text(text)
+    images = {"seen.png": b"png", "tour/preview.svg": b"<svg/>", "closed.jpg": b"jpg"}
+    for name, data in images.items():
+        (tmp_path / "plots" / name).write_bytes(data)
+    plots = discover(tmp_path / "plots")
+    for module in ("app.previews", "app.rights"):
+        monkeypatch.setattr(f"{module}.discover", lambda: plots)
+
+    shown = alice.get("/previews/tour", **BASE)
+    assert (shown.status_code, shown.data, shown.mimetype) == (200, b"<svg/>", "image/svg+xml")
+    assert shown.headers["Cache-Control"] == "no-store"
+    assert alice.get("/previews/seen", **BASE).mimetype == "image/png"
+    statuses = [alice.get(f"/previews/{n}", **BASE).status_code for n in ("none", "what", "closed")]
+    assert statuses == [404, 404, 403]
+    assert client.get("/previews/seen", **BASE).status_code == 303
 
 
 def test_a_query_too_long_for_a_token_is_refused(alice: FlaskClient, slots):
@@ -51,7 +130,7 @@ def test_a_plot_that_failed_says_so_and_does_not_try_again(alice: FlaskClient, s
     tell(slots[0], plots=plots)
     answer = alice.get("/sliders", **BASE)
     assert answer.status_code == 500
-    assert "This plot is broken" in answer.text
+    assert "This plot is unavailable" in answer.text
     assert "division" not in answer.text
     assert "refresh" not in answer.text
     assert "Retry-After" not in answer.headers

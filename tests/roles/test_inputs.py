@@ -37,6 +37,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         {"site_plots": {"bars": {"groups": ["finance"], "colour": "blue"}}},
         "site_plots is not a mapping",
     ),
+    "build-seconds": ({"site_plot_build_seconds": 50}, "site_plot_build_seconds is 50"),
     "login-hours": ({"site_login_hours": "long"}, "site_login_hours is long"),
     "issuer": ({**PROVIDER, "site_oidc_issuer": "login.test"}, "site_oidc_issuer is login.test"),
     "issuer-without-tls": (
@@ -48,7 +49,10 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "provider-name": ({**PROVIDER, "site_oidc_name": "a;b"}, "site_oidc_name is a;b"),
     "name-claim": ({**PROVIDER, "site_oidc_name_claim": "a b"}, "site_oidc_name_claim is a b"),
     "groups-claim": ({**PROVIDER, "site_oidc_groups_claim": ""}, "site_oidc_groups_claim is "),
-    "groups": ({**PROVIDER, "site_oidc_groups": ["staff"]}, "site_oidc_groups is not a mapping"),
+    "mapped-groups": (
+        {**PROVIDER, "site_oidc_groups": ["staff"]},
+        "site_oidc_groups is not a mapping",
+    ),
     "groups-of-groups": (
         {**PROVIDER, "site_oidc_groups": {"staff": ["finance"]}},
         "site_oidc_groups is not a mapping",
@@ -107,6 +111,7 @@ def mistaken(tmp_path_factory: pytest.TempPathFactory, password_file: Path) -> R
         "site_plot_settings": {"bars": {"maximum_days": 60}},
         "site_groups": ["finance", "ops-2"],
         "site_plots": {"bars": {"groups": ["finance", "admin"]}, "sliders": {"groups": []}},
+        "site_plot_build_seconds": 49,
         "site_login_hours": 8,
         "site_admin_user": "first.admin",
         **PROVIDER,

@@ -1,0 +1,1 @@
+"""The plot *Flights*: its code is in ``main.py``."""

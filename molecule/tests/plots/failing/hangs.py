@@ -1,0 +1,4 @@
+"""Hangs at the start."""
+
+while True:
+    pass

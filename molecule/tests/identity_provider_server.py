@@ -63,6 +63,8 @@ class Front:
         answer = Response.from_app(self.provider, request.environ)
         for code in parse_qs(urlsplit(answer.location or "").query).get("code", []):
             self.challenges[code] = request.args["code_challenge"]
+        if "error=" in (answer.location or ""):
+            answer.location += f"&state={request.args['state']}"
         if not answer.is_json or answer.status_code >= 400:
             return answer
         told = json.loads(answer.get_data())

@@ -297,10 +297,8 @@ def test_a_made_up_answer_is_refused(client: FlaskClient, query: str):
     assert "script" not in answer.text
 
 
-def test_whoever_cancels_is_back_at_the_form(client: FlaskClient):
-    url = go(client)
-    state = parse_qs(urlsplit(url).query)["state"][0]
-    back = f"https://plots.test/login/oidc/callback?error=access_denied&state={state}"
+def test_whoever_cancels_is_back_at_the_form(client: FlaskClient, provider: IdentityProvider):
+    back = provider.answer(go(client), action="deny")
     assert_refused(come_back(client, back), 403, "or you cancelled")
     assert_refused(come_back(client, back), 400, "has ended already")
 

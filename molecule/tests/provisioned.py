@@ -150,6 +150,12 @@ class Site:
         return host, int(port)
 
     @property
+    def gateway(self) -> str:
+        """This machine's address, as the host reaches it."""
+        wanted = "{{range .NetworkSettings.Networks}}{{.Gateway}}\n{{end}}"
+        return self._podman("inspect", "--format", wanted, self.container).split()[0]
+
+    @property
     def plain_address(self) -> tuple[str, int]:
         """Where this machine reaches the host's port for HTTP, which is published nowhere."""
         wanted = "{{range .NetworkSettings.Networks}}{{.IPAddress}}\n{{end}}"

@@ -30,8 +30,8 @@ from app.slot.heartbeat import beat
 from app.slot.life import Cause, Life
 from app.slot.memory import Budget, build_wall
 from app.slot.options import Options
-from app.slot.starting import load_plots
 from app.slot.sessions import Sessions
+from app.slot.starting import load_plots
 from app.slot.state import State
 from app.slot.status import StatusFile, describe
 from app.wire import SESSIONS_PATH, slot_path

@@ -12,6 +12,7 @@ from app import health, schema, tables
 from app.audit_command import print_audit
 from app.fit import misfits
 from app.flask_config import current_config
+from app.oidc.commands import oidc_group
 from app.people.commands import group_group, user_group
 from app.plot_check import check
 from app.plots import discover
@@ -29,7 +30,7 @@ def install(app: Flask) -> None:
     """Add the commands to an application's ``flask`` command."""
     schema.install(app)
     for command in (
-        *(user_group, group_group, session_group, database_group, plot_group),
+        *(user_group, group_group, session_group, oidc_group, database_group, plot_group),
         *(print_audit, ready, smoke),
     ):
         app.cli.add_command(command)

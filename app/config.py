@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from app.oidc import settings as oidc
+from app.oidc.settings import LOCAL_HOSTS, Provider
+
 KEY_LENGTH = 32
 PLOT_BUILD_SECONDS = 20.0
-LOCAL_HOSTS = {"localhost", "127.0.0.1"}
 RELEASE = re.compile(r"[0-9a-f]{12}")
 SLOT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-[0-9a-f]{12}-[0-9]+")
 
@@ -63,6 +65,7 @@ class Config(SlotConfig):
         login_hours: Life of a login, in hours.
         audit_days: How long entries of the audit log are kept, in days.
         plot_groups: The groups that may open a plot, by plot, where its own file does not say.
+        oidc: The OpenID Connect provider through which people may sign in, if there is one.
     """
 
     secret_key: str
@@ -73,11 +76,15 @@ class Config(SlotConfig):
     login_hours: float
     audit_days: int
     plot_groups: dict[str, frozenset[str]]
+    oidc: Provider | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Config":
         """Read the ``SITE_*`` variables; raises as `SlotConfig.from_environment` does."""
-        return cls(**read_variables(environ, {**_SLOT_VARIABLES, **_SITE_VARIABLES}))
+        wanted = oidc.VARIABLES if oidc.is_wanted(environ) else {}
+        values = read_variables(environ, {**_SLOT_VARIABLES, **_SITE_VARIABLES, **wanted})
+        provider = {field: values.pop(field) for field in wanted}
+        return cls(**values, oidc=Provider(**provider) if provider else None)
 
     @property
     def login_seconds(self) -> int:

@@ -28,7 +28,7 @@ from tornado.wsgi import WSGIContainer
 from app import schema
 from app.config import Config, ConfigError
 from app.factory import create_app
-from app.people import accounts
+from app.people import accounts, groups
 from app.slot.life import Life
 from app.slot.options import Options
 from app.slot.server import running
@@ -50,7 +50,9 @@ def main() -> None:
     port = parser.parse_args().port
     for folder in ("plots", "templates", "static"):
         for path in (_PACKAGE / folder, *(_PACKAGE / folder).rglob("*")):
-            autoreload.watch(str(path))
+            # What Python itself writes when it starts would start it again.
+            if "__pycache__" not in path.parts:
+                autoreload.watch(str(path))
     try:
         _run(port)
     except ConfigError as error:
@@ -83,7 +85,7 @@ def _run(port: int) -> None:
     with site.app_context():
         schema.upgrade()
         if not accounts.find(_USER):
-            accounts.add(_USER, kept["password"])
+            accounts.add(_USER, kept["password"], groups.existing({groups.ADMIN}))
     asyncio.run(_serve(site, config, port, kept["password"]))
 
 

@@ -21,10 +21,11 @@ from app import (
     views,
 )
 from app.config import Config, ConfigError
+from app.oidc import routes as oidc
 from app.plots import discover
 
 _PARTS = (
-    *(db, headers, csrf, errors, times, auth, password_page, account, access, health),
+    *(db, headers, csrf, errors, times, auth, oidc, password_page, account, access, health),
     *(assets, choice, admin, previews, views),
 )
 # First segments of paths that nginx answers without asking Flask.

@@ -43,7 +43,7 @@ def calm(complaints: Complaints) -> Iterator[None]:
 @pytest.mark.usefixtures("calm")
 def test_the_gallery_leads_to_every_plot(viewer: Page, screenshots: Path):
     viewer.screenshot(path=screenshots / "gallery.png")
-    for title in ("Sliders", "Bars"):
+    for title in ("Sliders", "Bars", "Flights", "Host metrics"):
         viewer.goto("/")
         viewer.get_by_role("link", name=title, exact=True).click()
         expect(viewer.get_by_role("heading", name=title, exact=True)).to_be_visible()

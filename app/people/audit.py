@@ -21,6 +21,7 @@ class Event(str, Enum):
 
     SIGN_IN = "signed in"
     SIGN_IN_REFUSED = "sign-in refused"
+    SIGN_ON_REFUSED = "single sign-on refused"
     SIGN_OUT = "signed out"
     SIGNED_OUT_EVERYWHERE = "signed out everywhere"
     USER_CREATED = "user created"
@@ -28,6 +29,7 @@ class Event(str, Enum):
     USER_ENABLED = "user enabled"
     USER_REMOVED = "user removed"
     NEW_PASSWORD = "password changed"  # noqa: S105 # names an event
+    IDENTITY_LINKED = "identity linked"
     LINK_MADE = "password link made"
     LINK_USED = "password link used"
     GROUP_CREATED = "group created"

@@ -9,7 +9,8 @@ import click
 from flask.cli import AppGroup
 
 from app import rights
-from app.people import accounts, admins, groups, links, logins
+from app.flask_config import current_config
+from app.people import accounts, admins, groups, identities, links, logins
 from app.telling import report, tells
 from app.times import iso
 
@@ -82,6 +83,19 @@ def set_password(name: str) -> None:
 def make_link(name: str) -> None:
     """Print a link with which the user chooses a password, once, within a day."""
     click.echo(links.make(name))
+
+
+@user_group.command("link-oidc")
+@_name
+@click.argument("subject")
+@tells
+def link_user(name: str, subject: str) -> None:
+    """Let a user sign in through the provider, which calls the user SUBJECT."""
+    provider = current_config().oidc
+    if not provider:
+        raise click.ClickException("this site has no provider: set site_oidc_issuer")
+    identities.link(provider.issuer, subject, name)
+    click.echo(f"linked {name}")
 
 
 @user_group.command("disable")

@@ -12,7 +12,7 @@ MINIMUM_LENGTH = 12
 MAXIMUM_LENGTH = 1024
 _STRENGTH = 3  # of zxcvbn's 0 to 4: more than 10^8 guesses
 _JUDGED_LENGTH = 72  # zxcvbn takes no more, and its time grows with the length
-_NAME_LENGTH = 3  # a shorter name is in many a password by chance
+_NAME_LENGTH = 4  # a shorter name is in many a random password by chance
 NONE = "!"
 """Stands for a hash where an account has no password: no password matches it."""
 _hasher = PasswordHasher()  # argon2id, with the library's current parameters

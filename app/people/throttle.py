@@ -73,12 +73,17 @@ def check(account: str, counted: int = 0) -> None:
         raise TooManyFailuresError(max(waits))
 
 
-def _wait(column: Any, value: str | None, limit: int) -> int:
+def has_failed_often(event: Event) -> bool:
+    """Whether an event was written down so often for this address that another tells nothing."""
+    return _wait(AuditEntry.address, _address(), ADDRESS_LIMIT, event) > 0
+
+
+def _wait(column: Any, value: str | None, limit: int, event: Event = Event.SIGN_IN_REFUSED) -> int:
     """Seconds until fewer than the limit have failed within the window."""
     now = int(time.time())
     failed: tuple[ColumnElement[bool], ...] = (
         column == value,
-        AuditEntry.event == Event.SIGN_IN_REFUSED.value,
+        AuditEntry.event == event.value,
         AuditEntry.at > now - WINDOW_SECONDS,
     )
     newest_first = select(AuditEntry.at).where(*failed).order_by(AuditEntry.at.desc())

@@ -150,6 +150,12 @@ class Site:
         return host, int(port)
 
     @property
+    def gateway(self) -> str:
+        """This machine's address, as the host reaches it."""
+        wanted = "{{range .NetworkSettings.Networks}}{{.Gateway}}\n{{end}}"
+        return self._podman("inspect", "--format", wanted, self.container).split()[0]
+
+    @property
     def plain_address(self) -> tuple[str, int]:
         """Where this machine reaches the host's port for HTTP, which is published nowhere."""
         wanted = "{{range .NetworkSettings.Networks}}{{.IPAddress}}\n{{end}}"
@@ -222,9 +228,12 @@ class Site:
         return self.command(command, *arguments, user="root", text=text).stdout.strip()
 
     def keep_user(self, name: str, password: str) -> None:
-        """Have an active user of that name and password."""
+        """Have an active user of that name and password, who may open every plot."""
         self.sensitive.add(password)
-        if self.cli("user", "add", name, "--if-missing", text=password).startswith("exists"):
+        groups = [f"--group={group}" for group in self.variables.get("site_groups", [])]
+        if self.cli("user", "add", name, "--if-missing", *groups, text=password).startswith(
+            "exists"
+        ):
             self.cli("user", "password", name, text=password)
             self.cli("user", "enable", name)
 

@@ -27,7 +27,7 @@ def scripts(alice):
     """The scripts of BokehJS that the plots' pages load, with their integrity."""
     return {
         found["url"]: found["sri"]
-        for plot in ("sliders", "bars")
+        for plot in ("sliders", "bars", "explorer")
         for found in SCRIPT.finditer(alice.get(f"/{plot}").text)
     }
 

@@ -13,7 +13,6 @@ from visitor import SECONDS, Line, Ticket, Visitor
 testinfra_hosts = ["ansible://app"]
 
 PORT = 8099
-# What the browser's own document holds is gone after a few seconds at most.
 REQUEST = "5" * 32
 
 
@@ -57,7 +56,7 @@ def test_a_plot_that_fails_takes_down_only_itself(site: Site, alice: Visitor, co
     poll(answers, SECONDS)
     assert unready().keys() == {"raises", "hangs"}
     assert "FileNotFoundError" in unready()["raises"]
-    assert "has not returned after 1 s (File 'hangs.py', line 4" in unready()["hangs"]
+    assert "has not returned after 1 s (File 'hangs.py', line 3" in unready()["hangs"]
     for name in ("raises", "hangs"):
         page = visitor.get(f"/{name}")
         assert page.status == 500

@@ -47,7 +47,8 @@ class Ticket:
         """What a plot's page holds."""
         found = re.search(r'id="session">(.+?)</script>', page.text)
         assert found, page.text
-        return cls(**json.loads(html.unescape(found[1])))
+        told = json.loads(html.unescape(found[1]))
+        return cls(told["token"], told["path"])
 
     @property
     def websocket(self) -> str:

@@ -12,6 +12,7 @@ from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
 from websockets.frames import Opcode
 from websockets.http11 import Response
+from websockets.protocol import State
 from websockets.typing import Origin, Subprotocol
 from websockets.uri import parse_uri
 
@@ -78,9 +79,10 @@ class Websocket:
         return message
 
     def close(self) -> None:
-        """Say goodbye."""
-        self._protocol.send_close()
-        self._flush()
+        """Say goodbye, unless the other side has done that."""
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_close()
+            self._flush()
 
     def _flush(self) -> None:
         for data in self._protocol.data_to_send():

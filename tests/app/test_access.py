@@ -11,9 +11,9 @@ from support import BASE, RELEASE, sign_in
 
 from app.config import Config
 from app.db import session
-from app.models import Login
-from app.people import accounts
-from app.session_ids import Visit, mint_token
+from app.models import LiveSession, Login
+from app.people import accounts, live
+from app.session_ids import Visit, digest, mint_token, read_token
 
 SLOT = f"unit-{RELEASE}-0"
 PATH = f"/bokeh_plots/{SLOT}/sliders/ws"
@@ -138,6 +138,28 @@ def test_refuses_every_other_address(alice, visit, key, uri):
 
 def test_refuses_a_websocket_without_a_token(alice):
     assert ask(alice, "", Sec_WebSocket_Protocol=None).status_code == 403
+
+
+def test_a_session_that_an_administrator_ended_does_not_open_again(site, alice, visit, key):
+    ended, other = mint_token(visit, key), mint_token(visit, key)
+    with site.app_context():
+        row = LiveSession(
+            id=digest(read_token(ended, key)[0]),
+            login_id=visit.login,
+            user=visit.user,
+            plot=visit.plot,
+            slot=visit.slot,
+            release=RELEASE,
+            opened_at=1,
+            last_event_at=1,
+            expires_at=visit.expires,
+        )
+        session().add(row)
+        session().commit()
+        assert ask(alice, ended).status_code == 204
+        live.end(row.id)
+    assert ask(alice, ended).status_code == 403
+    assert ask(alice, other).status_code == 204
 
 
 def test_a_disabled_user_is_out_at_once_and_back_at_once(site, alice, visit, key):

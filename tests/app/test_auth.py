@@ -9,10 +9,11 @@ from app.db import session
 from app.models import Login
 from app.people import accounts, logins
 
-# Each is a decision: forms that need no login, health for the balancer, nginx's question, and that
-# of a page that has lost its plot.
+# Each is a decision: forms that need no login, the way through a provider, health for the balancer,
+# nginx's question, and that of a page that has lost its plot.
 PUBLIC = {
     *("auth.login", "auth.login_form", "password.ask", "password.choose"),
+    *("oidc.start", "oidc.callback"),
     *("health.alive", "health.ready", "access.decide", "site.state"),
 }
 

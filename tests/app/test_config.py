@@ -15,6 +15,12 @@ GOOD = {
     "SITE_RUN_DIR": "/run/site",
 }
 
+PROVIDER = {
+    "SITE_OIDC_ISSUER": "https://login.example/realms/a",
+    "SITE_OIDC_CLIENT_ID": "site",
+    "SITE_OIDC_CLIENT_SECRET": "hunter2",
+}
+
 
 def test_reads_the_environment():
     config = Config.from_environment(GOOD)
@@ -59,6 +65,43 @@ def test_a_slot_needs_neither_the_flask_key_nor_the_database():
 def test_names_a_wrong_variable_and_no_other(name: str, value: str):
     with pytest.raises(ConfigError, match=f"set {name} to") as error:
         Config.from_environment({**GOOD, name: value})
+    assert ";" not in str(error.value)
+
+
+def test_has_a_provider_only_where_one_is_named():
+    assert Config.from_environment(GOOD).oidc is None
+    provider = Config.from_environment({**GOOD, **PROVIDER}).oidc
+    assert provider.issuer == "https://login.example/realms/a"
+    assert (provider.name_claim, provider.groups_claim) == ("preferred_username", "groups")
+    assert provider.groups == {}
+
+
+@pytest.mark.parametrize("given", PROVIDER)
+def test_a_provider_needs_all_of_its_settings(given: str):
+    with pytest.raises(ConfigError) as error:
+        Config.from_environment({**GOOD, given: PROVIDER[given]})
+    assert [name for name in PROVIDER if f"set {name} to" in str(error.value)] == [
+        name for name in PROVIDER if name != given
+    ]
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SITE_OIDC_ISSUER", "login.example"),
+        ("SITE_OIDC_ISSUER", "http://login.example"),
+        ("SITE_OIDC_ISSUER", "https://me:secret@login.example"),
+        ("SITE_OIDC_ISSUER", "https://login.example?realm=a"),
+        ("SITE_OIDC_NAME", "a\nb"),
+        ("SITE_OIDC_GROUPS", "{"),
+        ("SITE_OIDC_GROUPS", '["staff"]'),
+        ("SITE_OIDC_GROUPS", '{"staff": ["finance"]}'),
+    ],
+)
+def test_names_a_wrong_setting_of_the_provider_and_no_other(name: str, value: str):
+    with pytest.raises(ConfigError, match=f"set {name} to") as error:
+        Config.from_environment({**GOOD, **PROVIDER, name: value})
     assert ";" not in str(error.value)
 
 

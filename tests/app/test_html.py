@@ -28,6 +28,11 @@ PAGES = [
     ("/admin/groups", "admin", 200),
     ("/admin/sessions", "admin", 200),
     ("/admin/audit", "admin", 200),
+    ("/password", None, 200),
+    ("/account", "viewer", 200),
+    ("/admin/users", "admin", 200),
+    ("/admin/users/alice", "admin", 200),
+    ("/admin/groups", "admin", 200),
 ]
 
 

@@ -11,6 +11,7 @@ from certificates import write_pair
 from playbook_run import Environment, Run
 from repository import ROOT
 
+PROVIDER = {"site_oidc_issuer": "https://login.test", "site_oidc_client_id": "site"}
 # Each mistake, made by one host alone, and how the sentence about it starts.
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "no-domain": ({"site_domain": ""}, "site_domain is not set"),
@@ -39,6 +40,24 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "login-hours": ({"site_login_hours": "long"}, "site_login_hours is long"),
     "audit-days": ({"site_audit_days": 0}, "site_audit_days is 0"),
+    "issuer": ({**PROVIDER, "site_oidc_issuer": "login.test"}, "site_oidc_issuer is login.test"),
+    "issuer-without-tls": (
+        {**PROVIDER, "site_oidc_issuer": "http://localhost.login.test"},
+        "site_oidc_issuer is http://localhost.login.test",
+    ),
+    "no-issuer": ({"site_oidc_name": "Login"}, "site_oidc_name is set without an issuer"),
+    "client-id": ({**PROVIDER, "site_oidc_client_id": ""}, "site_oidc_client_id is not set"),
+    "provider-name": ({**PROVIDER, "site_oidc_name": "a;b"}, "site_oidc_name is a;b"),
+    "name-claim": ({**PROVIDER, "site_oidc_name_claim": "a b"}, "site_oidc_name_claim is a b"),
+    "groups-claim": ({**PROVIDER, "site_oidc_groups_claim": ""}, "site_oidc_groups_claim is "),
+    "mapped-groups": (
+        {**PROVIDER, "site_oidc_groups": ["staff"]},
+        "site_oidc_groups is not a mapping",
+    ),
+    "groups-of-groups": (
+        {**PROVIDER, "site_oidc_groups": {"staff": ["finance"]}},
+        "site_oidc_groups is not a mapping",
+    ),
     "admin": ({"site_admin_user": "the admin"}, "site_admin_user is the admin"),
     "kind": ({"site_certificate_kind": "acme"}, "site_certificate_kind is acme"),
     "no-files": (
@@ -97,6 +116,12 @@ def mistaken(tmp_path_factory: pytest.TempPathFactory, password_file: Path) -> R
         "site_login_hours": 8,
         "site_audit_days": 30,
         "site_admin_user": "first.admin",
+        **PROVIDER,
+        "site_oidc_issuer": "https://login.test:8443/realms/people/",
+        "site_oidc_name": "The People's Login",
+        "site_oidc_name_claim": "https://login.test/name",
+        "site_oidc_groups_claim": "roles",
+        "site_oidc_groups": {"/staff/finance; #1": "finance"},
     }
 
     environment = Environment(folder / "inventory", password_file)

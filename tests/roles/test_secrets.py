@@ -89,3 +89,25 @@ def test_missing_secret_is_named(environment: Environment) -> None:
     del secrets["vault_bokeh_secret_key"]
     encrypt(environment, yaml.safe_dump(secrets))
     assert environment.run().sentence.startswith("vault_bokeh_secret_key is missing from")
+
+
+def test_secret_that_somebody_else_makes_is_asked_for(environment: Environment) -> None:
+    secrets = yaml.safe_load(decrypt(environment))
+    environment.write_options(
+        {
+            "site_domain": "plots.test",
+            "site_oidc_issuer": "https://login.test",
+            "site_oidc_client_id": "site",
+        }
+    )
+    for wrong in ({}, {"vault_oidc_client_secret": "hunter 2"}):
+        encrypt(environment, yaml.safe_dump({**secrets, **wrong}))
+        run = environment.run()
+        assert run.sentence.startswith(
+            "vault_oidc_client_secret, the client secret that the provider made for this site, is "
+            f"missing from {environment.vault}"
+        )
+        assert "hunter" not in run.output
+    encrypt(environment, yaml.safe_dump({**secrets, "vault_oidc_client_secret": "a~B.c-8%!"}))
+    run = environment.run()
+    assert (run.messages, run.unreachable) == ({}, 1)

@@ -30,8 +30,6 @@ from app.viewer import current_viewer
 GREY, BLUE = "#8a96a3", "#2f7fc1"
 EVERYWHERE = "all"
 WRAP = Styles(flex_wrap="wrap")
-# Of the page around, light or dark.
-PAPER = ".slick-row { color: CanvasText; background: Canvas !important; }"
 
 source = ColumnDataSource(data=flights.flights(), name="flights")
 shown = CDSView(filter=AllIndices())
@@ -107,6 +105,10 @@ histogram.quad(
 histogram.quad(
     top="all", bottom=0, source=bars, fill_color=None, line_color=GREY, legend_label="All"
 )
+histogram.legend.update(
+    orientation="horizontal", location="top_left", margin=0, padding=4, border_line_color=None
+)
+histogram.add_layout(histogram.legend[0], "above")
 histogram.yaxis.formatter = NumeralTickFormatter(format="0%")
 
 listed = CDSView(filter=AllIndices())
@@ -134,7 +136,6 @@ table = DataTable(
     height=300,
     max_width=840,
     sizing_mode="stretch_width",
-    stylesheets=[PAPER],
     name="table",
 )
 

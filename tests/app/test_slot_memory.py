@@ -96,7 +96,7 @@ def test_a_callback_that_takes_too_much_fails_alone(tmp_path):
 
 
 def test_a_budget_that_the_plots_alone_exceed_is_a_sentence(tmp_path):
-    with pytest.raises(AssertionError, match="exited"), run_slot(tmp_path, "--memory-max-mb", "20"):
+    with pytest.raises(AssertionError, match="exited"), run_slot(tmp_path, "--memory-max-mb", "50"):
         pass
     *_, sentence = (tmp_path / "slot.log").read_text().splitlines()
     assert "set site_slot_memory_max to more than the plots take by themselves (" in sentence

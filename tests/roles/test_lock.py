@@ -196,19 +196,27 @@ def deploy(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
 @contextmanager
 def holding(process: subprocess.Popen[str], pipe: Path) -> Iterator[None]:
     """Wait until a run has the lock and reads the pipe; kill it in the end, then close the pipe."""
-    end = None
-    while end is None:
-        try:
-            end = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.05)
+    while (end := opened(pipe)) is None:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
     try:
         yield
     finally:
         process.kill()
         os.close(end)
         process.communicate()
+        # Its task outlives it until it sees the end of the pipe, and would be taken for the next.
+        while (end := opened(pipe)) is not None:
+            os.close(end)
+            time.sleep(0.05)
+
+
+def opened(pipe: Path) -> int | None:
+    """Open a pipe to write to, if somebody reads it."""
+    try:
+        return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
 
 
 def test_runs_of_a_playbook_exclude_each_other(

@@ -230,12 +230,14 @@ class Site:
     def keep_user(self, name: str, password: str) -> None:
         """Have an active user of that name and password, who may open every plot."""
         self.sensitive.add(password)
-        groups = [f"--group={group}" for group in self.variables.get("site_groups", [])]
-        if self.cli("user", "add", name, "--if-missing", *groups, text=password).startswith(
+        groups = self.variables.get("site_groups", [])
+        joining = [f"--group={group}" for group in groups]
+        if self.cli("user", "add", name, "--if-missing", *joining, text=password).startswith(
             "exists"
         ):
             self.cli("user", "password", name, text=password)
             self.cli("user", "enable", name)
+            self.cli("user", "groups", name, *groups)
 
     def found_in(self, folders: Iterable[str], values: Iterable[str]) -> list[str]:
         """The files below folders on the host that hold one of the values."""

@@ -95,6 +95,8 @@ def test_the_first_administrator_exists(site):
 def test_every_plot_is_found_and_opens(site):
     assert [line.split()[0] for line in site.cli("plot", "list").splitlines()] == [
         "bars",
+        "explorer",
+        "metrics",
         "sliders",
     ]
     assert site.cli("plot", "check") == "every plot can be built"

@@ -5,8 +5,10 @@ import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from subprocess import CompletedProcess
+from threading import Lock
 
 import pytest
 import yaml
@@ -33,11 +35,13 @@ class Mistake:
         says: What the sentence names: what is wrong, and what to set.
         options: Values of the environment's options.
         environment: Changes of the process environment; None removes a variable.
+        deploys: Whether it is found on the host, where one run at a time may deploy.
     """
 
     says: tuple[str, ...]
     options: dict[str, object] = field(default_factory=dict)
     environment: dict[str, str | None] = field(default_factory=dict)
+    deploys: bool = False
 
 
 MISTAKES = {
@@ -66,17 +70,16 @@ MISTAKES = {
     "an unknown setting of a plot": Mistake(
         ("site_plot_settings: bars has no setting colour; it has default_days, maximum_days",),
         {"site_plot_settings": {"bars": {"colour": 1}}},
+        deploys=True,
     ),
-    "a group that does not exist": Mistake(
+    "a group or a plot that does not exist": Mistake(
         (
             "plot bars: site_plots names the group finance, which does not exist; there are ",
             "correct it, or add it to site_groups",
+            "site_plots: there is no plot barz; there are bars, ",
         ),
-        {"site_plots": {"bars": {"groups": ["finance"]}}},
-    ),
-    "groups of a plot that does not exist": Mistake(
-        ("site_plots: there is no plot barz; there are bars, ",),
-        {"site_plots": {"barz": {"groups": ["admin"]}}},
+        {"site_plots": {"bars": {"groups": ["finance"]}, "barz": {"groups": ["admin"]}}},
+        deploys=True,
     ),
     "an unsupported system": Mistake(
         ("give group app in", "a host with one of Plan 9"),
@@ -106,6 +109,7 @@ def refusals(
     """How the playbook went with every mistake: they stop early, and run side by side."""
     wrong_password = tmp_path_factory.mktemp("vault") / "password"
     wrong_password.write_text("not the password")
+    turn = Lock()
 
     def run(mistake: Mistake) -> Run:
         changed = {
@@ -113,7 +117,8 @@ def refusals(
             for name, value in mistake.environment.items()
         }
         options = ("-e", json.dumps(mistake.options))
-        return inventory.playbook("playbook.yml", *options, environment=changed)
+        with turn if mistake.deploys else nullcontext():
+            return inventory.playbook("playbook.yml", *options, environment=changed)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield {name: pool.submit(run, mistake) for name, mistake in MISTAKES.items()}

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from slot_client import SECRET, ask, connect, copy_with_plots, find, message, move, visit
 from support import RunningSlot, run_slot
@@ -182,6 +183,9 @@ def test_a_plot_that_takes_the_process_with_it_does_so_once(tmp_path, code, trac
         assert open_document(running.slot, "sliders", SECRET)["roots"]
         time.sleep(3)
         assert errors(running).keys() == {"ends"}
+    # Nor does a try go on for ever whose slot was killed.
+    time.sleep(0.5)
+    assert not [p for p in psutil.process_iter(["cwd"]) if p.info["cwd"] == str(copy)]
 
 
 def test_a_loop_that_lets_no_other_thread_run_ends_the_process(tmp_path):

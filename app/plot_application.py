@@ -26,6 +26,7 @@ from app.wire import PlotStatus
 _log = logging.getLogger(__name__)
 # Bokeh would run them outside of any session, where no time limit holds.
 _HOOKS = ("app_hooks.py", "server_lifecycle.py")
+_REASON_LENGTH = 500
 _run = CodeRunner.run
 
 
@@ -39,7 +40,8 @@ class PlotError(RuntimeError):
     """
 
     def __init__(self, plot: str, reason: str, details: str = "") -> None:
-        self.reason = " ".join(reason.split())
+        # An exception may hold data; this is in the status file, which is read all the time.
+        self.reason = " ".join(reason.split())[:_REASON_LENGTH]
         self.details = details
         super().__init__(f"plot {plot}: {self.reason}")
 
@@ -57,7 +59,7 @@ class PlotApplication(Application):
         super().__init__(handler, FunctionHandler(_silence))
         self.plot = plot
         self.hangs = False
-        """Whether the code did not return once: it is not run again."""
+        """Whether the code did not return: it is not run again before it did in another process."""
         self.status: PlotStatus = {"components": [], "error": None}
         """What the site is told of the plot."""
         self._build_seconds = build_seconds
@@ -90,7 +92,7 @@ class PlotApplication(Application):
                 nothing to show.
         """
         if self.hangs:
-            raise PlotError(self.plot.name, "it is not run again here since it did not return once")
+            raise PlotError(self.plot.name, "it is not run here since it did not return")
         with time_limit(self._build_seconds) as limit:
             for handler in self.handlers:
                 handler.modify_document(document)

@@ -1,12 +1,12 @@
 """Trying plots out: building their documents once, outside of any session."""
 
 import faulthandler
+import traceback
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from bokeh.core.serialization import SerializationError
 from bokeh.document import Document
 from bokeh.embed.bundle import bundle_for_objs_and_resources
 from bokeh.resources import Resources
@@ -33,8 +33,11 @@ def build(application: PlotApplication) -> list[str]:
         application.fill(document)
         document.to_json()
         bundle = bundle_for_objs_and_resources(document.roots, Resources("server", root_url="/"))
-    except SerializationError as error:
-        raise PlotError(application.plot.name, f"what it shows cannot be sent: {error}") from error
+    except PlotError:
+        raise
+    except Exception as error:  # a property without a value, a number that JSON cannot hold, ...
+        sentence = f"what it shows cannot be sent: {error}"
+        raise PlotError(application.plot.name, sentence, traceback.format_exc()) from error
     finally:
         document.clear()
         document.modules.destroy()

@@ -38,6 +38,10 @@ def look(host: Host, supervisor: Supervisor) -> None:
         if host.serving != host.deployment:
             return
         keep_strength(host, supervisor)
+        for process in supervisor.processes(host.deployment):
+            # Supervisor has given it up, and nobody else would notice that it is gone.
+            if process.state == "FATAL" and not process.is_slot:
+                supervisor.start(process)
         clear_retired(host, supervisor)
         # Whoever deploys may have put in place what nothing refers to yet.
         if not host.locked:

@@ -13,10 +13,12 @@ from typing import Any
 
 from app.plot_application import PlotApplication, PlotError
 from app.plot_check import build
+from app.slot.trial import PASSED
 
 _log = logging.getLogger(__name__)
 # To start, and to end.
 _SPARE_SECONDS = 30.0
+_LONGEST_PAUSE_SECONDS = 1800.0
 
 
 def try_out(application: PlotApplication) -> None:
@@ -36,31 +38,48 @@ async def heal(
     build_seconds: float,
     pause_seconds: float,
 ) -> None:
-    """Try plots that failed again until each works; one that hangs is left alone.
+    """Try plots that failed again, for ever, and each less often the longer it fails.
 
     Args:
         applications: All plots.
         settings: The environment's plot settings, by plot.
         build_seconds: How long a plot may take to build a document, in seconds.
-        pause_seconds: How long to wait between two tries.
+        pause_seconds: How long to wait before the first try, in seconds.
     """
-    while failed := [a for a in applications if a.status["error"] and not a.hangs]:
-        await asyncio.sleep(pause_seconds)
-        for application in failed:
-            trial = {"plot": application.plot.name, "settings": settings, "seconds": build_seconds}
-            if await _succeeds(json.dumps(trial), build_seconds + _SPARE_SECONDS):
+    turn = asyncio.Lock()
+
+    async def heal_one(application: PlotApplication) -> None:
+        trial = {"plot": application.plot.name, "settings": settings, "seconds": build_seconds}
+        pause = pause_seconds
+        while True:
+            await asyncio.sleep(pause)
+            if not application.status["error"]:
+                pause = pause_seconds
+                continue
+            async with turn:
+                healed = await _succeeds(json.dumps(trial), build_seconds + _SPARE_SECONDS)
+            if healed:
+                application.hangs = False
                 try_out(application)
-                if not application.status["error"]:
-                    _log.info("plot %s can be built again", application.plot.name)
+            if application.status["error"]:
+                pause = min(2 * pause, max(pause_seconds, _LONGEST_PAUSE_SECONDS))
+            else:
+                _log.info("plot %s can be built again", application.plot.name)
+
+    await asyncio.gather(*map(heal_one, applications))
 
 
 async def _succeeds(trial: str, seconds: float) -> bool:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app.slot.trial"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "app.slot.trial"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+    except OSError as error:
+        _log.warning("no plot can be tried again now: %s", error)
+        return False
     try:
         await asyncio.wait_for(process.communicate(trial.encode()), seconds)
     except asyncio.TimeoutError:
@@ -69,4 +88,4 @@ async def _succeeds(trial: str, seconds: float) -> bool:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return process.returncode == 0
+    return process.returncode == PASSED

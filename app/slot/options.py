@@ -22,7 +22,7 @@ class Options:
             back. BokehJS tries for 30 seconds, on networks that may not be back before the last.
         unused_session_seconds: How long a session waits for a viewer to come back.
         stall_seconds: How long the event loop may hang before the process ends itself.
-        retry_seconds: How long to wait before a plot that failed at the start is tried again.
+        retry_seconds: How long to wait before a plot that failed is tried again; longer each time.
     """
 
     name: str

@@ -25,12 +25,14 @@ class Present:
         session: The session.
         context: The plot that it is a session of.
         sockets: The open websockets, by connection.
+        ending: Whether its session is being discarded.
     """
 
     told: Presence
     session: ServerSession
     context: ApplicationContext
     sockets: dict[ServerConnection, WSHandler] = field(default_factory=dict)
+    ending: bool = False
 
     @property
     def ended(self) -> bool:
@@ -103,8 +105,9 @@ class Presences:
         """
         for key, reason in reasons.items():
             present = self._latest.get(key)
-            if not present or present.ended:
+            if not present or present.ending:
                 continue
+            present.ending = True
             # Of one that was over before, only the session that waits for its viewer has to go.
             if present.told["closed_at"] is None:
                 present.told["ended"] = reason

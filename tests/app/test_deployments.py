@@ -433,6 +433,15 @@ def test_the_steward_forgets_what_has_ended_and_drains_what_came_back(host, supe
     assert supervisor.signalled(NEW) == {}
 
 
+def test_the_steward_starts_again_what_supervisor_has_given_up(host, supervisor):
+    supervisor.have(NEW)
+    host.point(host.serving_link, NEW)
+    warden = f"application-{NEW}:application-{NEW}_0"
+    supervisor.states[warden] = "FATAL"
+    steward.look(host, supervisor)
+    assert supervisor.states[warden] == "RUNNING"
+
+
 def test_the_steward_leaves_a_candidate_alone(host, supervisor):
     supervisor.have(OTHER, state="STOPPED")
     host.point(host.candidate_link, OTHER)

@@ -49,6 +49,8 @@ def test_plots_that_fail_at_the_start_take_down_nothing_else(tmp_path):
         "no_python": "def\n",
         "hangs": "while True: pass\n",
         "leaves": "raise SystemExit('gone')\n",
+        "lacks": SHOWS
+        + "from bokeh.models import CustomJS\ncurdoc().roots[0].js_on_change('text', CustomJS())\n",
     }
     copy = copy_with_plots(tmp_path, broken)
     with run_slot(tmp_path, cwd=copy, build_seconds=1) as running:
@@ -58,6 +60,7 @@ def test_plots_that_fail_at_the_start_take_down_nothing_else(tmp_path):
         assert "line 1" in told["no_python"]
         assert "has not returned after 1 s (File 'hangs.py', line 1" in told["hangs"]
         assert "SystemExit: gone" in told["leaves"]
+        assert "what it shows cannot be sent" in told["lacks"]
         assert open_document(running.slot, "sliders", SECRET)["roots"]
     log = log_of(tmp_path)
     assert 'plots/raises.py", line 1, in <module>' in log
@@ -136,6 +139,22 @@ def test_a_plot_that_hangs_in_a_session_is_not_opened_again_and_the_others_go_on
     log = log_of(tmp_path)
     assert f"request {REQUEST}: plot hangs failed for alice: it has not returned" in log
     assert re.search(r'plots/hangs\.py", line 7, in <module>', log)
+
+
+def test_a_plot_that_hung_heals_and_one_that_only_ends_the_try_does_not(tmp_path):
+    source = tmp_path / "source"
+    hangs = f"import pathlib\nwhile not pathlib.Path({str(source)!r}).exists(): pass\n" + SHOWS
+    ends = "import os, sys\nif 'app.slot.server' in sys.modules: 1 / 0\nos._exit(0)\n"
+    copy = copy_with_plots(tmp_path, {"hangs": hangs, "ends": ends})
+    options = ("--retry-seconds", "0.2")
+    with run_slot(tmp_path, *options, cwd=copy, build_seconds=1) as running:
+        assert errors(running).keys() == {"hangs", "ends"}
+        source.touch()
+        running.wait_until(lambda status: status["plots"]["hangs"]["error"] is None)
+        assert open_document(running.slot, "hangs", SECRET)["roots"]
+        time.sleep(2)
+        assert "ZeroDivisionError" in errors(running)["ends"]
+        assert log_of(tmp_path).count("ZeroDivisionError: division by zero (File") == 1
 
 
 def test_a_plot_heals_once_what_it_needs_is_back_and_nobody_waits_for_the_tries(tmp_path):

@@ -183,4 +183,5 @@ def read_page(text: str) -> Page:
     if not told:
         raise RefusedError(f"/{PLOT}", 200)
     files = re.findall(r'(?:src|href)="(/static/[^"]+)"', text)
-    return Page(**json.loads(html.unescape(told[1])), files=tuple(files))
+    session = json.loads(html.unescape(told[1]))
+    return Page(session["token"], session["path"], files=tuple(files))

@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -194,8 +194,13 @@ def lose_ssh(site: Site, _run: StartedRun) -> None:
 
 
 def press_ctrl_c(_site: Site, run: StartedRun) -> None:
-    """Interrupt the run, as a terminal does."""
-    os.killpg(run.process.pid, signal.SIGINT)
+    """Interrupt the run, as a terminal does, and again if it does not end."""
+    # Ansible may wait for ever for a worker that it had just started, and that is gone.
+    for _ in range(3):
+        os.killpg(run.process.pid, signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            run.process.wait(20)
+            return
 
 
 def kill(_site: Site, run: StartedRun) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from checkout import Checkout
-from deploying import said
+from deploying import said, serving
 from provisioned import Inventory, Site
 from visitor import Ticket, Visitor
 from websocket import RefusedError
@@ -31,10 +31,10 @@ curdoc().add_root(Div(text="leaks"))
 '''
 
 
-def resident_mb(site: Site) -> list[float]:
-    """The memory of each slot of the host."""
+def resident_mb(site: Site, deployment: str) -> list[float]:
+    """The memory of each slot of a deployment."""
     told = site.command(
-        "sh", user="root", text=f"cat {site.variables['site_run_dir']}/*.json"
+        "sh", user="root", text=f"cat {site.variables['site_run_dir']}/*-{deployment}-*.json"
     ).stdout
     decoder, found = json.JSONDecoder(), []
     while told:
@@ -77,6 +77,7 @@ def test_two_hundred_visits_of_a_plot_that_leaks(
     checkout.commit({"plots/leaks.py": PLOT})
     run = inventory.playbook(checkout.playbook)
     assert run.returncode == 0, said(run)
+    deployment = serving(site)
     budget = int(site.variables["site_slot_memory_mb"])
     limit = len(site.slots) + len(site.variables["site_spare_names"])
     largest, together, used = 0.0, 0.0, 0
@@ -89,7 +90,7 @@ def test_two_hundred_visits_of_a_plot_that_leaks(
         for number in range(VISITS):
             visit(viewer, stay)
             if number % 5 == 0:
-                memory = resident_mb(site)
+                memory = resident_mb(site, deployment)
                 largest, together = max(largest, *memory), max(together, sum(memory))
                 used = max(used, len(memory))
                 stay()

@@ -106,11 +106,21 @@ def set_password(name: str, password: str, keep: str | None = None) -> None:
     Raises:
         AccountError: If there is no such user, or the password is not good enough.
     """
-    user = get(name)
-    user.password_hash = passwords.hashed(password, name)
+    replace_hash(get(name), passwords.hashed(password, name), keep)
+
+
+def replace_hash(user: User, known: str, keep: str | None = None) -> None:
+    """Do what `set_password` does, with the hash of a password that is good enough.
+
+    Args:
+        user: The user.
+        known: The hash.
+        keep: Id of the one login that lives on.
+    """
+    user.password_hash = known
     session().execute(delete(PasswordLink).where(PasswordLink.user_id == user.id))
     logins.revoke_all(user, keep)
-    audit.record(Event.NEW_PASSWORD, user=name)
+    audit.record(Event.NEW_PASSWORD, user=user.name)
     session().commit()
 
 

@@ -209,6 +209,24 @@ def test_a_mistake_does_not_use_the_link_up(site: Flask, token: str):
     assert choose(client, token).status_code == 303
 
 
+def test_of_two_who_use_a_link_at_the_same_moment_one_gets_it(
+    site: Flask, token: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Nothing is locked while a password is judged and hashed, which takes long."""
+    real = passwords.hashed
+
+    def overtaken(password: str, name: str) -> str:
+        monkeypatch.setattr(passwords, "hashed", real)
+        with site.app_context():  # a database session of its own
+            assert choose(site.test_client(), token).status_code == 303
+        return real(password, name)
+
+    monkeypatch.setattr(passwords, "hashed", overtaken)
+    assert choose(site.test_client(), token, "another long password").status_code == 410
+    assert sign_in(site.test_client(), "alice", PASSWORD[::-1]).status_code == 303
+    assert len(entries(site, Event.LINK_USED)) == 1
+
+
 @pytest.mark.parametrize("fault", ["wrong", "expired", "replaced", "disabled", "changed"])
 def test_a_link_that_is_worth_nothing(site: Flask, token: str, monkeypatch, fault: str):
     with site.app_context():

@@ -1,9 +1,11 @@
 """Accounts, groups, links and sign-ins: what the layer beneath pages and commands does."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
 from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
 from flask import Flask
 from flask.testing import FlaskClient
 from support import BASE, PASSWORD, entries, post, sign_in
@@ -47,6 +49,19 @@ def test_a_password_that_is_easy_to_guess_is_refused_with_the_reason(password, r
 def test_a_long_sentence_and_a_short_name_are_no_hindrance():
     accounts.add("al", "a" + PASSWORD * 40 + "al")
     assert logins.verified("al", "a" + PASSWORD * 40 + "al")
+
+
+@pytest.mark.usefixtures("people")
+def test_judging_a_password_takes_no_time_to_speak_of():
+    began = time.process_time()
+    accounts.set_password("alice", "4@8({[<369&6#!1|%0$5+7%2" * 3)
+    assert time.process_time() - began < 1
+
+
+def test_an_account_without_a_password_has_a_hash_that_every_release_can_read():
+    for password in ("", passwords.NONE):
+        with pytest.raises(VerifyMismatchError):
+            PasswordHasher().verify(passwords.NONE, password)
 
 
 @pytest.mark.usefixtures("people")

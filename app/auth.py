@@ -1,7 +1,6 @@
 """Signing in and out. Every view needs a login, unless it says ``@public``."""
 
 from typing import Any, NoReturn, TypeVar
-from urllib.parse import urlsplit
 
 from flask import (
     Blueprint,
@@ -150,7 +149,6 @@ def _name_viewer(response: Any) -> Any:
 def local_target() -> str:
     """Where to go after signing in: a path of this site, whatever the link said."""
     target = request.values.get("next", "/")
-    url = urlsplit(target)
-    local = target.startswith("/") and not target.startswith("//") and not url.netloc
+    local = target.startswith("/") and not target.startswith("//")
     # Browsers read a backslash as a slash, and drop control characters before they read.
     return target if local and target.isprintable() and "\\" not in target else "/"

@@ -110,6 +110,10 @@ def form(message: str | None = None) -> str:
 
 def keep(opened: Login) -> None:
     """Have this browser signed in, with nothing left of what it was before."""
+    before = current_login()
+    if before:
+        logins.sign_out(before)
+    g.pop("login")
     session.clear()
     session.permanent = True
     session[_SESSION_KEY] = opened.id

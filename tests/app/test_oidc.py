@@ -19,10 +19,11 @@ from support import BASE, PASSWORD, sign_in
 
 from app.config import Config
 from app.db import session
-from app.models import AuditEntry
+from app.models import AuditEntry, Group
 from app.oidc import client as oidc_client
 from app.oidc.settings import Provider
-from app.people import accounts, groups, passwords, throttle
+from app.people import accounts, groups, identities, passwords, throttle
+from app.people.errors import AccountError
 
 USERS = {
     "1": {"preferred_username": "carol", "groups": ["staff", "idp-finance"]},
@@ -180,6 +181,24 @@ def test_the_last_administrator_stays_one(site: Flask, provider: IdentityProvide
     assert arrive(site.test_client(), provider).status_code == 303
     with site.app_context():
         assert groups.of("carol") == ["admin"]
+
+
+def test_what_goes_wrong_makes_nobody_an_administrator(
+    site: Flask, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch
+):
+    real = groups.existing
+
+    def gone(names: set[str]) -> list[Group]:
+        if "admin" in names:
+            return real(names)
+        raise AccountError("there is no group named finance")
+
+    monkeypatch.setattr(groups, "existing", gone)
+    with site.app_context():
+        carol = accounts.add("carol")
+        with pytest.raises(AccountError, match="no group named finance"):
+            identities.set_groups(carol, {"idp-finance"}, {"idp-finance": "finance"})
+        assert groups.of("carol") == []
 
 
 def test_a_group_that_is_gone_is_left_out(

@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Any, NoReturn
 
 from flask import g, has_request_context, request
+from sqlalchemy import ColumnElement, select
 from sqlalchemy import event as database_event
 from sqlalchemy.orm import Mapper
 
@@ -60,6 +61,18 @@ def record(event: Event, *, user: str | None = None, **details: Any) -> None:
             **{"at": int(time.time()), "actor": _actor(), "address": _address(), **details},
         )
     )
+
+
+def has_happened(event: Event, seconds: int, *where: ColumnElement[bool]) -> bool:
+    """Whether an event was written down lately.
+
+    Args:
+        event: What happened.
+        seconds: How long ago at most.
+        *where: What else is true of the entry.
+    """
+    lately = (AuditEntry.event == event.value, AuditEntry.at > int(time.time()) - seconds)
+    return session().scalar(select(AuditEntry.id).where(*lately, *where).limit(1)) is not None
 
 
 def _refuse(_mapper: Mapper[AuditEntry], _connection: Any, entry: AuditEntry) -> NoReturn:

@@ -22,6 +22,7 @@ class Event(str, Enum):
 
     SIGN_IN = "signed in"
     SIGN_IN_REFUSED = "sign-in refused"
+    TOO_MANY_FAILURES = "too many failures"
     SIGN_ON_REFUSED = "single sign-on refused"
     SIGN_OUT = "signed out"
     SIGNED_OUT_EVERYWHERE = "signed out everywhere"

@@ -164,9 +164,9 @@ def test_a_session_that_an_administrator_ended_does_not_open_again(site, alice, 
 
 
 def test_a_plot_that_is_not_theirs_is_written_down_once_a_minute(
-    site: Flask, config: Config, alice, visit, key, monkeypatch: pytest.MonkeyPatch
+    site: Flask, alice, visit, key, monkeypatch: pytest.MonkeyPatch
 ):
-    config.plot_groups["sliders"] = frozenset({"finance"})
+    site.extensions["site"].plot_groups["sliders"] = frozenset({"finance"})
     for _ in range(3):
         assert ask(alice, mint_token(visit, key)).status_code == 403
     (told,) = entries(site, Event.REFUSED)

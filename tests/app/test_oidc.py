@@ -184,7 +184,7 @@ def test_the_last_administrator_stays_one(site: Flask, provider: IdentityProvide
 
 
 def test_what_goes_wrong_makes_nobody_an_administrator(
-    site: Flask, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch
+    site: Flask, monkeypatch: pytest.MonkeyPatch
 ):
     real = groups.existing
 

@@ -2,6 +2,7 @@
 
 import time
 from enum import Enum
+from ipaddress import ip_address
 from typing import Any, NoReturn
 
 from flask import g, has_request_context, request
@@ -59,7 +60,7 @@ def record(event: Event, *, user: str | None = None, **details: Any) -> None:
         AuditEntry(
             event=event.value,
             user=user,
-            **{"at": int(time.time()), "actor": _actor(), "address": _address(), **details},
+            **{"at": int(time.time()), "actor": _actor(), "address": address(), **details},
         )
     )
 
@@ -91,5 +92,11 @@ def _actor() -> str | None:
     return login.user if login else None
 
 
-def _address() -> str | None:
-    return request.remote_addr if has_request_context() else None
+def address() -> str | None:
+    """From where the current request comes; IPv6 in full, so that networks can be compared."""
+    given = request.remote_addr if has_request_context() else None
+    try:
+        # Some proxies write IPv4 as IPv6.
+        return ip_address((given or "").removeprefix("::ffff:")).exploded
+    except ValueError:
+        return given

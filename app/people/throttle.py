@@ -9,7 +9,6 @@ import hmac
 import math
 import time
 
-from flask import has_request_context, request
 from sqlalchemy import ColumnElement, select
 
 from app.db import session
@@ -22,6 +21,7 @@ from app.wire import PROBE
 WINDOW_SECONDS = 15 * 60
 ACCOUNT_LIMIT = 10
 ADDRESS_LIMIT = 30
+_IPV6_GROUPS = 8
 
 
 class TooManyFailuresError(RuntimeError):
@@ -65,7 +65,7 @@ def check(account: str, counted: int = 0) -> None:
     Raises:
         TooManyFailuresError: If there were too many for this account or from this address.
     """
-    limits = {"from the address": (AuditEntry.address == _address(), ADDRESS_LIMIT)}
+    limits = {"from the address": (_same_address(), ADDRESS_LIMIT)}
     # Strangers could keep a deploy's gate out, and it has a password that nobody can guess.
     if account != PROBE:
         limits["of the account"] = (AuditEntry.user == account, ACCOUNT_LIMIT)
@@ -88,7 +88,7 @@ def _remember(account: str, which: str, same: ColumnElement[bool]) -> None:
 
 def has_failed_often(event: Event) -> bool:
     """Whether an event was written down so often for this address that another tells nothing."""
-    return _wait(AuditEntry.address == _address(), ADDRESS_LIMIT, event) > 0
+    return _wait(_same_address(), ADDRESS_LIMIT, event) > 0
 
 
 def _wait(same: ColumnElement[bool], limit: int, event: Event = Event.SIGN_IN_REFUSED) -> int:
@@ -104,5 +104,10 @@ def _wait(same: ColumnElement[bool], limit: int, event: Event = Event.SIGN_IN_RE
     return oldest + WINDOW_SECONDS - now if oldest is not None else 0
 
 
-def _address() -> str | None:
-    return request.remote_addr if has_request_context() else None
+def _same_address() -> ColumnElement[bool]:
+    """Entries from where this request comes; in IPv6, where each has very many, the /64 network."""
+    address = audit.address()
+    groups = (address or "").split(":")
+    if len(groups) == _IPV6_GROUPS:
+        return AuditEntry.address.startswith(":".join(groups[: _IPV6_GROUPS // 2]) + ":")
+    return AuditEntry.address == address

@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from identity_provider import CLIENT, DISCOVERY, SECRET, TOKEN, IdentityProvider, identity_provider
 from sqlalchemy import select
-from support import BASE, PASSWORD, sign_in
+from support import BASE, PASSWORD, before_the_next_change, sign_in
 
 from app.config import Config
 from app.db import session
@@ -140,6 +140,15 @@ def test_the_first_sign_in_makes_an_account(
         assert carol.password_hash == passwords.NONE
     assert said(site, "signed in") == ["oidc"]
     assert sign_in(site.test_client(), "carol", passwords.NONE).status_code == 401
+
+
+def test_who_comes_twice_at_the_same_moment_gets_one_account(
+    site: Flask, client: FlaskClient, provider: IdentityProvider
+):
+    before_the_next_change(site, lambda: arrive(site.test_client(), provider))
+    assert arrive(client, provider).status_code == 303
+    assert "carol" in client.get("/", **BASE).text
+    assert said(site, "signed in") == ["oidc", "oidc"]
 
 
 def test_nothing_of_the_visitor_from_before_is_left(

@@ -8,7 +8,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 from flask import Flask
 from flask.testing import FlaskClient
-from support import BASE, PASSWORD, entries, post, sign_in
+from support import BASE, PASSWORD, before_the_next_change, entries, post, sign_in
 
 from app.db import session
 from app.models import Login, PasswordLink
@@ -118,6 +118,39 @@ def test_a_group_that_a_plot_names_stays(people: Flask, config):
 def test_a_group_nobody_made_is_named_with_those_there_are():
     with pytest.raises(AccountError, match="no group named sales; there are admin"):
         groups.set_of("alice", {"sales"})
+
+
+@pytest.mark.parametrize("make", [accounts.add, groups.add])
+def test_of_two_who_take_a_name_at_the_same_moment_one_gets_it(people: Flask, make):
+    before_the_next_change(people, lambda: make("ops"))
+    with pytest.raises(AccountError, match="named ops exists already"):
+        make("ops")
+
+
+def test_two_may_change_the_same_groups_at_the_same_moment(people: Flask, monkeypatch):
+    for name in ("idle", "ops"):
+        groups.add(name)
+    real = admins.active
+
+    def overtaken() -> list[str]:
+        monkeypatch.setattr(admins, "active", real)
+        with people.app_context():
+            groups.set_of("alice", {"idle", "ops"})
+        return real()
+
+    monkeypatch.setattr(admins, "active", overtaken)
+    groups.set_of("alice", {"ops"})
+    assert groups.of("alice") == ["ops"]
+    told = [entry.detail for entry in entries(people, Event.GROUPS_CHANGED)]
+    assert told == ["from none to idle, ops", "from idle, ops to ops"]
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize("name", ["Alice", "ALICE"])
+def test_a_name_that_differs_only_in_case_is_taken(name):
+    with pytest.raises(AccountError, match="a user named alice exists already"):
+        accounts.add(name)
+    assert not logins.verified(name, PASSWORD)
 
 
 def test_every_change_is_written_down(people: Flask):

@@ -11,12 +11,15 @@ from flask import Blueprint, Flask, Response, request
 
 from app.auth import current_login, public
 from app.config import SLOT
+from app.db import session
 from app.flask_config import current_config
-from app.people import live
+from app.models import AuditEntry
+from app.people import audit, live
+from app.people.audit import Event
 from app.people.logins import LiveLogin
 from app.plots import NAME
 from app.rights import may_open
-from app.session_ids import InvalidTokenError, digest, read_token, token_of_protocols
+from app.session_ids import InvalidTokenError, Visit, digest, read_token, token_of_protocols
 from app.slots import named
 from app.wire import PREFIX, VIEWER_HEADER
 
@@ -24,6 +27,7 @@ bp = Blueprint("access", __name__)
 _WEBSOCKET = re.compile(rf"{PREFIX}/(?P<slot>{SLOT.pattern})/(?P<plot>{NAME.pattern})/ws")
 # Where Bokeh itself would look for an id or a token outside the protocol header.
 _QUERY_NAMES = {"bokeh-session-id", "bokeh-token"}
+_REFUSAL_SECONDS = 60
 
 
 def install(app: Flask) -> None:
@@ -60,8 +64,18 @@ def _is_own_visit(login: LiveLogin) -> bool:
     if (visit.slot, visit.plot, visit.login, visit.user) != wanted:
         return False
     if not may_open(visit.plot, login.groups):
+        _remember_refusal(visit)
         return False
     # A page may outlive its slot, and nginx could only answer that with an error of its own.
     if not named(visit.slot).socket.exists():
         return False
     return not live.is_ended(digest(session_id))
+
+
+def _remember_refusal(visit: Visit) -> None:
+    """Write down that somebody may not open a plot; a page that tries on and on, now and then."""
+    same = (AuditEntry.user == visit.user, AuditEntry.plot == visit.plot)
+    if not audit.has_happened(Event.REFUSED, _REFUSAL_SECONDS, *same):
+        told = {"plot": visit.plot, "slot": visit.slot, "detail": "websocket"}
+        audit.record(Event.REFUSED, user=visit.user, **told)
+        session().commit()

@@ -1,7 +1,6 @@
 """Signing in and out. Every view needs a login, unless it says ``@public``."""
 
 from typing import Any, NoReturn, TypeVar
-from urllib.parse import urlsplit
 
 from flask import (
     Blueprint,
@@ -111,6 +110,10 @@ def form(message: str | None = None) -> str:
 
 def keep(opened: Login) -> None:
     """Have this browser signed in, with nothing left of what it was before."""
+    before = current_login()
+    if before:
+        logins.sign_out(before)
+    g.pop("login")
     session.clear()
     session.permanent = True
     session[_SESSION_KEY] = opened.id
@@ -150,7 +153,6 @@ def _name_viewer(response: Any) -> Any:
 def local_target() -> str:
     """Where to go after signing in: a path of this site, whatever the link said."""
     target = request.values.get("next", "/")
-    url = urlsplit(target)
-    local = target.startswith("/") and not target.startswith("//") and not url.netloc
+    local = target.startswith("/") and not target.startswith("//")
     # Browsers read a backslash as a slash, and drop control characters before they read.
     return target if local and target.isprintable() and "\\" not in target else "/"

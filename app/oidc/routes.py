@@ -51,7 +51,7 @@ def callback() -> Response:
     arrival = client.finish(provider)
     user = _user(provider, arrival.claims)
     if provider.groups:
-        identities.set_groups(user, _claimed(provider, arrival.claims), provider.groups)
+        _set_groups(user, provider, arrival.claims)
     auth.keep(logins.open_login(user, "oidc"))
     return redirect(arrival.target, 303)
 
@@ -78,7 +78,16 @@ def _origin() -> str:
 
 
 def _user(provider: Provider, claims: dict[str, Any]) -> User:
-    user = identities.find(provider.issuer, claims["sub"]) or _newcomer(provider, claims)
+    subject = claims["sub"]
+    user = identities.find(provider.issuer, subject)
+    if not user:
+        try:
+            user = _newcomer(provider, claims)
+        except RefusalError:
+            # Who comes twice at the same moment has the account by now.
+            user = identities.find(provider.issuer, subject)
+            if not user:
+                raise
     if not user.active:
         raise RefusalError(403, "Your account here is disabled.", "disabled", user.name)
     return user
@@ -99,19 +108,29 @@ def _newcomer(provider: Provider, claims: dict[str, Any]) -> User:
             f"Your address is not verified. Have {provider.name} verify it, and sign in again.",
             "no account: address not verified",
         )
-    if accounts.find(name):
+    taken = accounts.like(name)
+    if taken:
         raise RefusalError(
             403,
-            f"An account named {name} exists here, and may be somebody else's. An administrator "
+            f"An account named {taken} exists here, and may be somebody else's. An administrator "
             "can link it to you.",
-            f"no account: {name} exists; to link it: user link-oidc {name} {subject}",
-            name,
+            f"no account: {taken} exists; to link it: user link-oidc {taken} {subject}",
+            taken,
         )
     try:
         return identities.found(provider.issuer, subject, name)
     except AccountError as error:
         raise RefusalError(
             403, f"You cannot have an account here: {error}.", f"no account: {error}"
+        ) from error
+
+
+def _set_groups(user: User, provider: Provider, claims: dict[str, Any]) -> None:
+    try:
+        identities.set_groups(user, _claimed(provider, claims), provider.groups)
+    except AccountError as error:
+        raise RefusalError(
+            503, f"Your groups have just changed here: {error}. Sign in again.", f"groups: {error}"
         ) from error
 
 

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
+from sqlalchemy.exc import IntegrityError
 
 from app.db import session
 from app.models import Group, PasswordLink, User
@@ -49,12 +50,19 @@ def new(name: str, password_hash: str = passwords.NONE, groups: Iterable[Group] 
             f"a user name is up to 64 letters, digits and . _ @ + - and starts with a letter or "
             f"digit, not {name!r}"
         )
-    if name == PROBE:
+    if name.lower() == PROBE:
         raise AccountError(f"the name {PROBE} belongs to the site itself: take another")
-    if find(name):
-        raise AccountError(f"a user named {name} exists already")
-    user = User(name=name, password_hash=password_hash, groups=list(groups))
+    taken = like(name)
+    if taken:
+        raise AccountError(f"a user named {taken} exists already")
+    user = User(name=name, password_hash=password_hash)
     session().add(user)
+    try:
+        session().flush()
+    except IntegrityError as error:
+        session().rollback()
+        raise AccountError(f"a user named {name} exists already") from error
+    user.groups = list(groups)
     names = ", ".join(sorted(group.name for group in user.groups))
     audit.record(Event.USER_CREATED, user=name, detail=f"in {names}"[:255] if names else None)
     return user
@@ -76,6 +84,12 @@ def remove(name: str) -> None:
 def find(name: str) -> User | None:
     """The user of that name, active or not."""
     return session().scalar(select(User).where(User.name == name, User.name != PROBE))
+
+
+def like(name: str) -> str | None:
+    """The name that a user has already, perhaps in other letters: people would mix the two up."""
+    same = func.lower(User.name) == name.lower()
+    return session().scalar(select(User.name).where(same, User.name != PROBE))
 
 
 def get(name: str) -> User:
@@ -106,11 +120,21 @@ def set_password(name: str, password: str, keep: str | None = None) -> None:
     Raises:
         AccountError: If there is no such user, or the password is not good enough.
     """
-    user = get(name)
-    user.password_hash = passwords.hashed(password, name)
+    replace_hash(get(name), passwords.hashed(password, name), keep)
+
+
+def replace_hash(user: User, known: str, keep: str | None = None) -> None:
+    """Do what `set_password` does, with the hash of a password that is good enough.
+
+    Args:
+        user: The user.
+        known: The hash.
+        keep: Id of the one login that lives on.
+    """
+    user.password_hash = known
     session().execute(delete(PasswordLink).where(PasswordLink.user_id == user.id))
     logins.revoke_all(user, keep)
-    audit.record(Event.NEW_PASSWORD, user=name)
+    audit.record(Event.NEW_PASSWORD, user=user.name)
     session().commit()
 
 

@@ -2,9 +2,11 @@
 
 import time
 from enum import Enum
+from ipaddress import ip_address
 from typing import Any, NoReturn
 
 from flask import g, has_request_context, request
+from sqlalchemy import ColumnElement, select
 from sqlalchemy import event as database_event
 from sqlalchemy.orm import Mapper
 
@@ -21,6 +23,7 @@ class Event(str, Enum):
 
     SIGN_IN = "signed in"
     SIGN_IN_REFUSED = "sign-in refused"
+    TOO_MANY_FAILURES = "too many failures"
     SIGN_ON_REFUSED = "single sign-on refused"
     SIGN_OUT = "signed out"
     SIGNED_OUT_EVERYWHERE = "signed out everywhere"
@@ -57,9 +60,21 @@ def record(event: Event, *, user: str | None = None, **details: Any) -> None:
         AuditEntry(
             event=event.value,
             user=user,
-            **{"at": int(time.time()), "actor": _actor(), "address": _address(), **details},
+            **{"at": int(time.time()), "actor": _actor(), "address": address(), **details},
         )
     )
+
+
+def has_happened(event: Event, seconds: int, *where: ColumnElement[bool]) -> bool:
+    """Whether an event was written down lately.
+
+    Args:
+        event: What happened.
+        seconds: How long ago at most.
+        *where: What else is true of the entry.
+    """
+    lately = (AuditEntry.event == event.value, AuditEntry.at > int(time.time()) - seconds)
+    return session().scalar(select(AuditEntry.id).where(*lately, *where).limit(1)) is not None
 
 
 def _refuse(_mapper: Mapper[AuditEntry], _connection: Any, entry: AuditEntry) -> NoReturn:
@@ -77,5 +92,11 @@ def _actor() -> str | None:
     return login.user if login else None
 
 
-def _address() -> str | None:
-    return request.remote_addr if has_request_context() else None
+def address() -> str | None:
+    """From where the current request comes; IPv6 in full, so that networks can be compared."""
+    given = request.remote_addr if has_request_context() else None
+    try:
+        # Some proxies write IPv4 as IPv6.
+        return ip_address((given or "").removeprefix("::ffff:")).exploded
+    except ValueError:
+        return given

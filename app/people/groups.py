@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
-from sqlalchemy import delete, inspect, select
+from sqlalchemy import delete, inspect, select, update
+from sqlalchemy.exc import IntegrityError
 
 from app import rights
 from app.db import engine, session
@@ -39,10 +40,16 @@ def add(name: str) -> Group:
             f"a group name is up to 64 lower-case letters, digits, _ and - and starts with a "
             f"letter or digit, not {name!r}"
         )
+    taken = f"a group named {name} exists already"
     if find(name):
-        raise AccountError(f"a group named {name} exists already")
+        raise AccountError(taken)
     group = Group(name=name)
     session().add(group)
+    try:
+        session().flush()
+    except IntegrityError as error:
+        session().rollback()
+        raise AccountError(taken) from error
     audit.record(Event.GROUP_CREATED, detail=name)
     session().commit()
     return group
@@ -98,14 +105,16 @@ def set_of(user_name: str, names: AbstractSet[str]) -> None:
             out of `ADMIN`.
     """
     user = accounts.get(user_name)
-    before = _told(group.name for group in user.groups)
     found = existing(names)
-    if _told(names) == before:
-        return
     with admins.one_is_left():
-        user.groups = found
-        change = f"from {before} to {_told(names)}"
-        audit.record(Event.GROUPS_CHANGED, user=user.name, detail=change[:255])
+        # Of two who change the same user's groups, one waits here and sees what the other made.
+        session().execute(update(User).where(User.id == user.id).values(active=User.active))
+        session().expire(user, ["groups"])
+        before = _told(group.name for group in user.groups)
+        if _told(names) != before:
+            user.groups = found
+            change = f"from {before} to {_told(names)}"
+            audit.record(Event.GROUPS_CHANGED, user=user.name, detail=change[:255])
     session().commit()
 
 

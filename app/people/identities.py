@@ -69,6 +69,8 @@ def set_groups(user: User, claimed: AbstractSet[str], mapping: Mapping[str, str]
     try:
         groups.set_of(user.name, wanted)
     except AccountError as error:
+        if ADMIN not in current:
+            raise
         _log.warning("%s stays in %s, whatever the provider says: %s", user.name, ADMIN, error)
         groups.set_of(user.name, wanted | {ADMIN})
 

@@ -8,17 +8,21 @@ import hashlib
 import secrets
 import time
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from app.db import session
 from app.flask_config import current_config
 from app.models import PasswordLink, User
-from app.people import accounts, audit
+from app.people import accounts, audit, passwords
 from app.people.audit import Event
 from app.people.errors import AccountError
 
 HOURS = 24
 PATH = "/password"
+_UNUSABLE = (
+    "this link cannot be used: it was used already, has expired, or a newer one was made. "
+    "Ask whoever sent it for another"
+)
 
 
 class LinkError(AccountError):
@@ -52,24 +56,20 @@ def use(token: str, password: str) -> User:
         LinkError: If the link is none, was used, has expired, or its user is disabled.
         AccountError: If the password is not good enough; the link can still be used.
     """
-    # Deleted first: of two who use the link at the same moment, one gets it.
-    unused = delete(PasswordLink).where(
-        PasswordLink.digest == _digest(token), PasswordLink.expires_at > int(time.time())
-    )
-    user_id = session().scalar(unused.returning(PasswordLink.user_id))
-    user = session().get(User, user_id) if user_id else None
+    usable = (PasswordLink.digest == _digest(token), PasswordLink.expires_at > int(time.time()))
+    owner = select(User).join(PasswordLink, PasswordLink.user_id == User.id)
+    user = session().scalar(owner.where(*usable))
     if not user or not user.active:
+        raise LinkError(_UNUSABLE)
+    # Before anything is written: it takes long, and others who write would wait meanwhile.
+    known = passwords.hashed(password, user.name)
+    # Of two who use the link at the same moment, one gets it.
+    used = delete(PasswordLink).where(*usable).returning(PasswordLink.user_id)
+    if session().scalar(used) is None:
         session().rollback()
-        raise LinkError(
-            "this link cannot be used: it was used already, has expired, or a newer one was made. "
-            "Ask whoever sent it for another"
-        )
+        raise LinkError(_UNUSABLE)
     audit.record(Event.LINK_USED, user=user.name)
-    try:
-        accounts.set_password(user.name, password)
-    except AccountError:
-        session().rollback()
-        raise
+    accounts.replace_hash(user, known)
     return user
 
 

@@ -1,27 +1,27 @@
 """Failed sign-ins are limited, by account and by address.
 
 They are counted where all hosts and processes count together: in the audit log. What is turned away
-here is not written down, so nobody is kept out for longer by trying on.
+here is not counted, so nobody is kept out for longer by trying on.
 """
 
 import hashlib
 import hmac
 import math
 import time
-from typing import Any
 
-from flask import has_request_context, request
 from sqlalchemy import ColumnElement, select
 
 from app.db import session
 from app.flask_config import current_config
 from app.models import AuditEntry, User
+from app.people import audit
 from app.people.audit import Event
 from app.wire import PROBE
 
 WINDOW_SECONDS = 15 * 60
 ACCOUNT_LIMIT = 10
 ADDRESS_LIMIT = 30
+_IPV6_GROUPS = 8
 
 
 class TooManyFailuresError(RuntimeError):
@@ -65,24 +65,37 @@ def check(account: str, counted: int = 0) -> None:
     Raises:
         TooManyFailuresError: If there were too many for this account or from this address.
     """
-    waits = [_wait(AuditEntry.address, _address(), ADDRESS_LIMIT + counted)]
+    limits = {"from the address": (_same_address(), ADDRESS_LIMIT)}
     # Strangers could keep a deploy's gate out, and it has a password that nobody can guess.
     if account != PROBE:
-        waits.append(_wait(AuditEntry.user, account, ACCOUNT_LIMIT + counted))
-    if any(waits):
-        raise TooManyFailuresError(max(waits))
+        limits["of the account"] = (AuditEntry.user == account, ACCOUNT_LIMIT)
+    waits = {which: _wait(same, limit + counted) for which, (same, limit) in limits.items()}
+    if any(waits.values()):
+        session().rollback()
+        for which, (same, _) in limits.items():
+            if waits[which]:
+                _remember(account, which, same)
+        raise TooManyFailuresError(max(waits.values()))
+
+
+def _remember(account: str, which: str, same: ColumnElement[bool]) -> None:
+    """Write down that attempts are turned away, once within the window."""
+    told = AuditEntry.detail == which
+    if not audit.has_happened(Event.TOO_MANY_FAILURES, WINDOW_SECONDS, same, told):
+        audit.record(Event.TOO_MANY_FAILURES, user=account, detail=which)
+        session().commit()
 
 
 def has_failed_often(event: Event) -> bool:
     """Whether an event was written down so often for this address that another tells nothing."""
-    return _wait(AuditEntry.address, _address(), ADDRESS_LIMIT, event) > 0
+    return _wait(_same_address(), ADDRESS_LIMIT, event) > 0
 
 
-def _wait(column: Any, value: str | None, limit: int, event: Event = Event.SIGN_IN_REFUSED) -> int:
+def _wait(same: ColumnElement[bool], limit: int, event: Event = Event.SIGN_IN_REFUSED) -> int:
     """Seconds until fewer than the limit have failed within the window."""
     now = int(time.time())
     failed: tuple[ColumnElement[bool], ...] = (
-        column == value,
+        same,
         AuditEntry.event == event.value,
         AuditEntry.at > now - WINDOW_SECONDS,
     )
@@ -91,5 +104,10 @@ def _wait(column: Any, value: str | None, limit: int, event: Event = Event.SIGN_
     return oldest + WINDOW_SECONDS - now if oldest is not None else 0
 
 
-def _address() -> str | None:
-    return request.remote_addr if has_request_context() else None
+def _same_address() -> ColumnElement[bool]:
+    """Entries from where this request comes; in IPv6, where each has very many, the /64 network."""
+    address = audit.address()
+    groups = (address or "").split(":")
+    if len(groups) == _IPV6_GROUPS:
+        return AuditEntry.address.startswith(":".join(groups[: _IPV6_GROUPS // 2]) + ":")
+    return AuditEntry.address == address

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from app.config import ConfigError
 
@@ -113,19 +114,39 @@ def _read(name: str, path: Path) -> Plot:
 
 
 def _groups(file: str, module: ast.Module) -> frozenset[str]:
-    for statement in module.body:
-        match statement:
-            case ast.Assign(targets=[ast.Name("GROUPS")], value=value):
-                break
-    else:
+    stored = [node for node in ast.walk(module) if _stores_groups(node)]
+    # Whatever else looks like GROUPS is refused: overlooked, it would open the plot to everyone.
+    if not stored:
         return frozenset()
-    try:
-        groups = ast.literal_eval(value)
-    except ValueError:
-        groups = None
+    groups = _literal(module, stored[0]) if len(stored) == 1 else None
     if not isinstance(groups, list | tuple) or not all(isinstance(g, str) for g in groups):
         raise ConfigError(
             f'{file}: write GROUPS as a list of names, such as ["finance"]; it is read '
             "without running the code"
         )
     return frozenset(groups)
+
+
+def _stores_groups(node: ast.AST) -> bool:
+    match node:
+        case ast.Name("GROUPS", ast.Store()) | ast.alias(asname="GROUPS"):
+            return True
+        case ast.alias(name="GROUPS", asname=None):
+            return True
+    return False
+
+
+def _literal(module: ast.Module, name: ast.AST) -> Any:
+    """The value that the module itself gives to a name; None if it is no literal."""
+    for statement in module.body:
+        match statement:
+            case ast.Assign(targets=[target], value=value) if target is name:
+                break
+            case ast.AnnAssign(target=target, value=ast.expr() as value) if target is name:
+                break
+    else:
+        return None
+    try:
+        return ast.literal_eval(value)
+    except ValueError:
+        return None

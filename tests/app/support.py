@@ -14,7 +14,8 @@ from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import event, select
+from sqlalchemy.orm import Session
 
 from app.db import session
 from app.models import AuditEntry
@@ -58,6 +59,16 @@ def entries(site: Flask, event: Event) -> list[AuditEntry]:
     with site.app_context():
         wanted = select(AuditEntry).where(AuditEntry.event == event.value)
         return list(session().scalars(wanted.order_by(AuditEntry.id)))
+
+
+def before_the_next_change(site: Flask, change: Callable[[], Any]) -> None:
+    """Have somebody else change something, right before the next change is written."""
+
+    def overtake(*_: Any) -> None:
+        with site.app_context():  # a database session of its own
+            change()
+
+    event.listen(Session, "before_flush", overtake, once=True)
 
 
 def tell(slot: Slot, age: float = 0.0, **changes: Any) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from support import BASE, RELEASE, sign_in
+from support import BASE, RELEASE, entries, sign_in
 
 from app.config import Config
 from app.db import session
 from app.models import LiveSession, Login
 from app.people import accounts, live
+from app.people.audit import Event
 from app.session_ids import Visit, digest, mint_token, read_token
 
 SLOT = f"unit-{RELEASE}-0"
@@ -160,6 +161,20 @@ def test_a_session_that_an_administrator_ended_does_not_open_again(site, alice, 
         live.end(row.id)
     assert ask(alice, ended).status_code == 403
     assert ask(alice, other).status_code == 204
+
+
+def test_a_plot_that_is_not_theirs_is_written_down_once_a_minute(
+    site: Flask, alice, visit, key, monkeypatch: pytest.MonkeyPatch
+):
+    site.extensions["site"].plot_groups["sliders"] = frozenset({"finance"})
+    for _ in range(3):
+        assert ask(alice, mint_token(visit, key)).status_code == 403
+    (told,) = entries(site, Event.REFUSED)
+    kept = (told.user, told.actor, told.plot, told.slot, told.detail)
+    assert kept == ("alice", "alice", "sliders", SLOT, "websocket")
+    monkeypatch.setattr("app.people.audit.time.time", lambda: told.at + 60)
+    assert ask(alice, mint_token(visit, key)).status_code == 403
+    assert len(entries(site, Event.REFUSED)) == 2
 
 
 def test_a_disabled_user_is_out_at_once_and_back_at_once(site, alice, visit, key):

@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from support import BASE, PASSWORD, csrf_token, entries, post, sign_in
 
-from app.people import accounts
+from app.people import accounts, passwords
 from app.people.audit import Event
 from app.people.throttle import ACCOUNT_LIMIT
 
@@ -107,6 +107,6 @@ def test_signs_out_everywhere_else(site: Flask, alice, elsewhere):
 
 def test_who_has_no_password_is_told_how_to_get_one(site: Flask, alice):
     with site.app_context():
-        accounts.get("alice").password_hash = "!"
+        accounts.get("alice").password_hash = passwords.NONE
         accounts.set_active("alice", active=True)
     assert "You have no password here." in alice.get("/account", **BASE).text

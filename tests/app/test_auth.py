@@ -3,11 +3,12 @@
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from support import BASE, csrf_token, sign_in
+from support import BASE, PASSWORD, csrf_token, entries, post, sign_in
 
 from app.db import session
 from app.models import Login
 from app.people import accounts, logins
+from app.people.audit import Event
 
 # Each is a decision: forms that need no login, the way through a provider, health for the balancer,
 # nginx's question, and that of a page that has lost its plot.
@@ -48,6 +49,17 @@ def test_signs_in_and_out(client: FlaskClient):
     # The cookie of before, as a thief would have it:
     client.set_cookie("__Host-session", cookie.value, domain="plots.test", secure=True)
     assert client.get("/", **BASE).status_code == 303
+
+
+def test_who_signs_in_once_more_is_signed_out_before(site: Flask, alice: FlaskClient):
+    with site.app_context():
+        before = session().query(Login).one().id
+    # As in a second tab, whose form was open already.
+    assert post(alice, "/account", "/login", name="bob", password=PASSWORD).status_code == 303
+    assert "bob" in alice.get("/", **BASE).text
+    with site.app_context():
+        assert not logins.live_login(before)
+    assert [entry.user for entry in entries(site, Event.SIGN_OUT)] == ["alice"]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +115,10 @@ def test_expired_logins_are_forgotten(site: Flask, alice: FlaskClient, monkeypat
 
 @pytest.mark.parametrize(
     "target",
-    ["https://evil.test/", "//evil.test/", "/\\evil.test", "/\t/evil.test", "evil", "javascript:x"],
+    [
+        *("https://evil.test/", "//evil.test/", "/\\evil.test", "/\t/evil.test"),
+        *("evil", "javascript:x", "//["),
+    ],
 )
 def test_leads_to_no_other_site(client: FlaskClient, target: str):
     assert sign_in(client, "alice", next=target).location == "/"

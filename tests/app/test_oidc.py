@@ -15,14 +15,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 from identity_provider import CLIENT, DISCOVERY, SECRET, TOKEN, IdentityProvider, identity_provider
 from sqlalchemy import select
-from support import BASE, PASSWORD, sign_in
+from support import BASE, PASSWORD, before_the_next_change, sign_in
 
 from app.config import Config
 from app.db import session
-from app.models import AuditEntry
+from app.models import AuditEntry, Group
 from app.oidc import client as oidc_client
 from app.oidc.settings import Provider
-from app.people import accounts, groups, passwords, throttle
+from app.people import accounts, groups, identities, passwords, throttle
+from app.people.errors import AccountError
 
 USERS = {
     "1": {"preferred_username": "carol", "groups": ["staff", "idp-finance"]},
@@ -141,6 +142,15 @@ def test_the_first_sign_in_makes_an_account(
     assert sign_in(site.test_client(), "carol", passwords.NONE).status_code == 401
 
 
+def test_who_comes_twice_at_the_same_moment_gets_one_account(
+    site: Flask, client: FlaskClient, provider: IdentityProvider
+):
+    before_the_next_change(site, lambda: arrive(site.test_client(), provider))
+    assert arrive(client, provider).status_code == 303
+    assert "carol" in client.get("/", **BASE).text
+    assert said(site, "signed in") == ["oidc", "oidc"]
+
+
 def test_nothing_of_the_visitor_from_before_is_left(
     client: FlaskClient, provider: IdentityProvider
 ):
@@ -180,6 +190,24 @@ def test_the_last_administrator_stays_one(site: Flask, provider: IdentityProvide
     assert arrive(site.test_client(), provider).status_code == 303
     with site.app_context():
         assert groups.of("carol") == ["admin"]
+
+
+def test_what_goes_wrong_makes_nobody_an_administrator(
+    site: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    real = groups.existing
+
+    def gone(names: set[str]) -> list[Group]:
+        if "admin" in names:
+            return real(names)
+        raise AccountError("there is no group named finance")
+
+    monkeypatch.setattr(groups, "existing", gone)
+    with site.app_context():
+        carol = accounts.add("carol")
+        with pytest.raises(AccountError, match="no group named finance"):
+            identities.set_groups(carol, {"idp-finance"}, {"idp-finance": "finance"})
+        assert groups.of("carol") == []
 
 
 def test_a_group_that_is_gone_is_left_out(

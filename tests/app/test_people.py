@@ -1,12 +1,14 @@
 """Accounts, groups, links and sign-ins: what the layer beneath pages and commands does."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
 from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
 from flask import Flask
 from flask.testing import FlaskClient
-from support import BASE, PASSWORD, entries, post, sign_in
+from support import BASE, PASSWORD, before_the_next_change, entries, post, sign_in
 
 from app.db import session
 from app.models import Login, PasswordLink
@@ -47,6 +49,19 @@ def test_a_password_that_is_easy_to_guess_is_refused_with_the_reason(password, r
 def test_a_long_sentence_and_a_short_name_are_no_hindrance():
     accounts.add("al", "a" + PASSWORD * 40 + "al")
     assert logins.verified("al", "a" + PASSWORD * 40 + "al")
+
+
+@pytest.mark.usefixtures("people")
+def test_judging_a_password_takes_no_time_to_speak_of():
+    began = time.process_time()
+    accounts.set_password("alice", "4@8({[<369&6#!1|%0$5+7%2" * 3)
+    assert time.process_time() - began < 1
+
+
+def test_an_account_without_a_password_has_a_hash_that_every_release_can_read():
+    for password in ("", passwords.NONE):
+        with pytest.raises(VerifyMismatchError):
+            PasswordHasher().verify(passwords.NONE, password)
 
 
 @pytest.mark.usefixtures("people")
@@ -103,6 +118,39 @@ def test_a_group_that_a_plot_names_stays(people: Flask, config):
 def test_a_group_nobody_made_is_named_with_those_there_are():
     with pytest.raises(AccountError, match="no group named sales; there are admin"):
         groups.set_of("alice", {"sales"})
+
+
+@pytest.mark.parametrize("make", [accounts.add, groups.add])
+def test_of_two_who_take_a_name_at_the_same_moment_one_gets_it(people: Flask, make):
+    before_the_next_change(people, lambda: make("ops"))
+    with pytest.raises(AccountError, match="named ops exists already"):
+        make("ops")
+
+
+def test_two_may_change_the_same_groups_at_the_same_moment(people: Flask, monkeypatch):
+    for name in ("idle", "ops"):
+        groups.add(name)
+    real = admins.active
+
+    def overtaken() -> list[str]:
+        monkeypatch.setattr(admins, "active", real)
+        with people.app_context():
+            groups.set_of("alice", {"idle", "ops"})
+        return real()
+
+    monkeypatch.setattr(admins, "active", overtaken)
+    groups.set_of("alice", {"ops"})
+    assert groups.of("alice") == ["ops"]
+    told = [entry.detail for entry in entries(people, Event.GROUPS_CHANGED)]
+    assert told == ["from none to idle, ops", "from idle, ops to ops"]
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize("name", ["Alice", "ALICE"])
+def test_a_name_that_differs_only_in_case_is_taken(name):
+    with pytest.raises(AccountError, match="a user named alice exists already"):
+        accounts.add(name)
+    assert not logins.verified(name, PASSWORD)
 
 
 def test_every_change_is_written_down(people: Flask):
@@ -207,6 +255,24 @@ def test_a_mistake_does_not_use_the_link_up(site: Flask, token: str):
     assert (differs.status_code, "The two passwords differ." in differs.text) == (400, True)
     assert not entries(site, Event.LINK_USED)
     assert choose(client, token).status_code == 303
+
+
+def test_of_two_who_use_a_link_at_the_same_moment_one_gets_it(
+    site: Flask, token: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Nothing is locked while a password is judged and hashed, which takes long."""
+    real = passwords.hashed
+
+    def overtaken(password: str, name: str) -> str:
+        monkeypatch.setattr(passwords, "hashed", real)
+        with site.app_context():  # a database session of its own
+            assert choose(site.test_client(), token).status_code == 303
+        return real(password, name)
+
+    monkeypatch.setattr(passwords, "hashed", overtaken)
+    assert choose(site.test_client(), token, "another long password").status_code == 410
+    assert sign_in(site.test_client(), "alice", PASSWORD[::-1]).status_code == 303
+    assert len(entries(site, Event.LINK_USED)) == 1
 
 
 @pytest.mark.parametrize("fault", ["wrong", "expired", "replaced", "disabled", "changed"])

@@ -97,6 +97,25 @@ def test_says_which_file_of_a_folder_has_wrong_groups(tmp_path):
         folder_at(tmp_path, {"tour/main.py": "GROUPS = some()"})
 
 
+def test_groups_may_be_annotated(tmp_path):
+    assert plot_at(tmp_path, 'GROUPS: list[str] = ["finance"]').groups == {"finance"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'GROUPS = ALSO = ["finance"]',
+        'if True:\n    GROUPS = ["finance"]',
+        'GROUPS = []\nGROUPS += ["finance"]',
+        "GROUPS: list[str]",
+        "from app.config import SLOT as GROUPS",
+    ],
+)
+def test_groups_that_cannot_be_read_open_the_plot_to_nobody(tmp_path, code):
+    with pytest.raises(ConfigError, match=r"^thing\.py: write GROUPS"):
+        plot_at(tmp_path, code)
+
+
 def test_refuses_hooks_which_no_time_limit_holds(tmp_path):
     plot = folder_at(tmp_path, {"tour/main.py": "", "tour/app_hooks.py": ""})["tour"]
     with pytest.raises(PlotError, match=r"plot tour: remove app_hooks\.py"):

@@ -61,6 +61,32 @@ def test_who_is_turned_away_is_neither_checked_nor_kept_out_for_longer(
     assert sign_in(site.test_client(), "alice").status_code == 303
 
 
+def test_who_is_turned_away_is_written_down_once(site: Flask):
+    fail(site, "alice", ACCOUNT_LIMIT)
+    for number in range(3):
+        assert sign_in(browser(site, f"198.51.100.{number}"), "alice").status_code == 429
+    for number in range(ADDRESS_LIMIT):
+        fail(site, f"nobody{number}", 1, "198.51.100.0")
+    for name in ("alice", "bob", "bob"):
+        assert sign_in(browser(site, "198.51.100.0"), name).status_code == 429
+    told = entries(site, Event.TOO_MANY_FAILURES)
+    assert [(entry.user, entry.address, entry.detail) for entry in told] == [
+        ("alice", "198.51.100.0", "of the account"),
+        ("alice", "198.51.100.0", "from the address"),
+    ]
+
+
+def test_the_addresses_of_one_network_count_together(site: Flask):
+    for number in range(ADDRESS_LIMIT):
+        fail(site, f"nobody{number}", 1, f"2001:db8:0:1:{number:x}::1")
+    assert sign_in(browser(site, "2001:db8:0:1::"), "bob").status_code == 429
+    assert sign_in(browser(site, "2001:db8:0:2::"), "bob").status_code == 303
+    assert sign_in(browser(site, "2001:db8::1"), "bob").status_code == 303
+    for number in range(ADDRESS_LIMIT):
+        fail(site, f"nobody{number}", 1, f"::ffff:192.0.2.{number}")
+    assert sign_in(browser(site, "::ffff:192.0.2.99"), "bob").status_code == 303
+
+
 def test_the_wait_is_told_to_the_minute(site: Flask, monkeypatch: pytest.MonkeyPatch):
     fail(site, "alice", ACCOUNT_LIMIT)
     oldest = entries(site, Event.SIGN_IN_REFUSED)[0].at

@@ -110,6 +110,13 @@ def test_a_wrong_password_is_told_in_a_sentence(page: Page, password: str):
     expect(page.get_by_role("alert")).to_contain_text("do not match an account")
 
 
+def test_a_second_password_link_in_the_same_tab_counts(page: Page, site: Site):
+    for token in ("first", "second"):
+        page.goto(f"/password#{token}")
+        expect(page.locator("#token")).to_have_value(token)
+        expect(page).to_have_url(f"{site.origin}/password")
+
+
 def test_another_sites_address_is_not_followed(page: Page, password: str, site: Site):
     sign_in(page, password, at="/login?next=https://evil.test/")
     expect(page).to_have_url(f"{site.origin}/")

@@ -61,7 +61,14 @@ def add_first_admin(name: str) -> None:
 def list_users(as_json: bool) -> None:
     """List all users."""
     _print(
-        [{"name": user.name, "active": user.active} for user in accounts.everyone()],
+        [
+            {
+                "name": user.name,
+                "active": user.active,
+                "groups": [group.name for group in user.groups],
+            }
+            for user in accounts.everyone()
+        ],
         lambda user: f"{user['name']}  {'active' if user['active'] else 'disabled'}",
         as_json,
     )

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app import rights
 from app.db import engine, session
+from app.flask_config import current_config
 from app.models import Group, Membership, User
 from app.people import accounts, admins, audit
 from app.people.audit import Event
@@ -59,7 +60,8 @@ def remove(name: str) -> None:
     """Delete a group; its members lose what it let them open.
 
     Raises:
-        AccountError: If there is no such group, a plot of this release names it, or it is `ADMIN`.
+        AccountError: If there is no such group, a plot of this release or the provider's groups
+            name it, or it is `ADMIN`.
     """
     (group,) = existing({name})
     if name == ADMIN:
@@ -69,6 +71,12 @@ def remove(name: str) -> None:
         raise AccountError(
             f"the group {name} decides who may open {', '.join(plots)}: take it out of site_plots "
             f"or of the plot's GROUPS first, and deploy"
+        )
+    provider = current_config().oidc
+    if provider and name in provider.groups.values():
+        raise AccountError(
+            f"site_oidc_groups puts people into the group {name}: take it out of there first, "
+            f"and deploy"
         )
     left = ", ".join(members(name)) or "nobody"
     session().execute(delete(Group).where(Group.id == group.id))

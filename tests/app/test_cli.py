@@ -19,7 +19,8 @@ def test_a_users_life(run):
     assert run("user", "disable", "carol").stdout == "disabled carol\n"
     assert run("user", "list").stdout == "carol  disabled\n"
     assert run("user", "enable", "carol").exit_code == 0
-    assert json.loads(run("user", "list", "--json").stdout) == [{"name": "carol", "active": True}]
+    listed = json.loads(run("user", "list", "--json").stdout)
+    assert listed == [{"name": "carol", "active": True, "groups": []}]
     assert run("user", "password", "carol", stdin=PASSWORD[::-1]).exit_code == 0
     assert run("user", "sign-out", "carol").stdout == "signed carol out everywhere\n"
     assert run("user", "remove", "carol").stdout == "removed carol\n"

@@ -541,6 +541,9 @@ def test_the_machines_certificates_are_trusted(
 def test_check_names_groups_that_do_not_exist(site: Flask, run: Callable[..., Result]):
     assert run("oidc", "check").exit_code == 0
     with site.app_context():
+        with pytest.raises(AccountError, match="site_oidc_groups puts people into the group fin"):
+            groups.remove("finance")
+        change(site, groups={})
         groups.remove("finance")
     told = run("oidc", "check")
     assert told.exit_code == 1

@@ -92,7 +92,7 @@ class PlotApplication(Application):
                 nothing to show.
         """
         if self.hangs:
-            raise PlotError(self.plot.name, "it is not run here since it did not return")
+            raise PlotError(self.plot.name, "it is not run again here since it did not return")
         with time_limit(self._build_seconds) as limit:
             for handler in self.handlers:
                 handler.modify_document(document)

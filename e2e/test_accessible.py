@@ -95,7 +95,11 @@ def test_an_open_plot_follows_the_viewers_system_and_tells_the_server_nothing(vi
     viewer.emulate_media(color_scheme="light")
     viewer.goto("/sliders")
     settle(viewer)
-    before = len(sent)
+    # What the layout has come to is sent a moment later.
+    before = 0
+    while before != len(sent):
+        before = len(sent)
+        viewer.wait_for_timeout(1000)
     assert before > 0
     colors = [plot_colors(viewer)]
     for scheme in ("dark", "light"):

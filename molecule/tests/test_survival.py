@@ -16,7 +16,7 @@ from app.session_ids import Visit, mint_token
 testinfra_hosts = ["ansible://app"]
 pytestmark = pytest.mark.usefixtures("show_observed")
 
-BACK_WITHIN = 5.0
+BACK_WITHIN = 10.0
 # A process whose parent was killed needs a moment to see it.
 SETTLED_WITHIN = 15.0
 RESTARTED_WITHIN = 60.0

@@ -104,6 +104,7 @@ def test_an_open_plot_follows_the_viewers_system_and_tells_the_server_nothing(vi
     colors = [plot_colors(viewer)]
     for scheme in ("dark", "light"):
         viewer.emulate_media(color_scheme=scheme)
+        wait_until(viewer, lambda: plot_colors(viewer)[0] != colors[-1][0])
         settle(viewer)
         colors.append(plot_colors(viewer))
     assert colors[0] == colors[2]

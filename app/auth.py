@@ -138,7 +138,7 @@ def refuse(what: str) -> NoReturn:
     Args:
         what: What was asked for.
     """
-    audit.record(Event.REFUSED, user=signed_in().user, detail=what[:255])
+    audit.record(Event.REFUSED, user=signed_in().user, detail=what)
     database.session().commit()
     abort(403)
 

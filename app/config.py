@@ -3,7 +3,6 @@
 All that is missing or wrong is named in one error. No secret has a fallback.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.oidc import settings as oidc
-from app.oidc.settings import LOCAL_HOSTS, Provider
+from app.oidc.settings import Provider
+from app.parsing import is_private, json_object
 
 KEY_LENGTH = 32
 PLOT_BUILD_SECONDS = 20.0
@@ -120,8 +120,7 @@ def _listed(parse_one: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]
 
 def _origin(text: str) -> str:
     url = urlsplit(text)
-    trusted = url.scheme == "https" or (url.scheme == "http" and url.hostname in LOCAL_HOSTS)
-    if not trusted or not url.hostname or text != f"{url.scheme}://{url.netloc}":
+    if not is_private(url) or not url.hostname or text != f"{url.scheme}://{url.netloc}":
         raise ValueError(f"browser origins such as https://plots.example.com, not {text!r}")
     return text
 
@@ -154,28 +153,18 @@ def _time(unit: str) -> Callable[[str], float]:
 
 
 def _plot_settings(text: str) -> dict[str, dict[str, Any]]:
-    return _by_plot(text, 'a JSON object such as {"bars": {"maximum_days": 60}}')
+    return json_object(text, dict, 'a JSON object such as {"bars": {"maximum_days": 60}}')
 
 
 def _plot_groups(text: str) -> dict[str, frozenset[str]]:
     wanted = 'a JSON object such as {"bars": {"groups": ["finance"]}}'
     found = {}
-    for plot, given in _by_plot(text, wanted).items():
+    for plot, given in json_object(text, dict, wanted).items():
         groups = given.get("groups")
         if set(given) != {"groups"} or not isinstance(groups, list):
             raise ValueError(wanted)
         found[plot] = frozenset(map(str, groups))
     return found
-
-
-def _by_plot(text: str, wanted: str) -> dict[str, dict[str, Any]]:
-    try:
-        settings = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{wanted} ({error})") from error
-    if not isinstance(settings, dict) or not all(isinstance(v, dict) for v in settings.values()):
-        raise ValueError(wanted)
-    return settings
 
 
 # Field: the variable's name, its parser, and its text where it is not set.

@@ -1,6 +1,5 @@
 """Trying plots out: building their documents once, outside of any session."""
 
-import faulthandler
 import traceback
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -14,9 +13,7 @@ from bokeh.resources import Resources
 from app.plot_application import PlotApplication, PlotError, load
 from app.plot_settings import use_settings
 from app.plots import discover
-
-_SPARE_SECONDS = 5.0
-_STANDARD_ERROR = 2  # whatever a caller has made of sys.stderr
+from app.time_limit import process_limit
 
 
 def build(application: PlotApplication) -> list[str]:
@@ -63,13 +60,10 @@ def check(settings: Mapping[str, Any], build_seconds: float) -> list[str]:
         if name not in plots
     ]
     for plot in plots.values():
-        # For code that no limit can interrupt, such as a loop in C: the traceback names the plot.
-        faulthandler.dump_traceback_later(
-            build_seconds + _SPARE_SECONDS, exit=True, file=_STANDARD_ERROR
-        )
         try:
-            build(load(plot, build_seconds))
+            # The traceback names the plot.
+            with process_limit(build_seconds):
+                build(load(plot, build_seconds))
         except PlotError as error:
             problems.append(str(error))
-    faulthandler.cancel_dump_traceback_later()
     return problems

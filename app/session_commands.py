@@ -1,6 +1,5 @@
 """The commands about live sessions: ``session``."""
 
-import json
 from typing import Any
 
 import click
@@ -8,7 +7,7 @@ from flask.cli import AppGroup
 
 from app.people import live
 from app.people.live import Open
-from app.telling import tells
+from app.telling import show, tells
 from app.times import iso
 
 session_group = AppGroup("session", help="The plots that are open, on all hosts.")
@@ -18,12 +17,11 @@ session_group = AppGroup("session", help="The plots that are open, on all hosts.
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def list_sessions(as_json: bool) -> None:
     """List the plots that are open, the newest first."""
-    found = [_described(one) for one in live.everything()]
-    if as_json:
-        click.echo(json.dumps(found))
-        return
-    for one in found:
-        click.echo(f"{one['id']}  {one['opened']}  {one['user']}  {one['plot']}  {one['slot']}")
+    show(
+        [_described(one) for one in live.everything()],
+        lambda one: "  ".join(one[name] for name in ("id", "opened", "user", "plot", "slot")),
+        as_json,
+    )
 
 
 @session_group.command("end")

@@ -1,6 +1,7 @@
 """How a command tells what it cannot do: in sentences, with exit code 1."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -41,3 +42,18 @@ def report(problems: list[str], success: str) -> None:
     if problems:
         raise click.ClickException("\n".join(problems))
     click.echo(success)
+
+
+def show(items: Sequence[Any], line: Callable[[Any], str], as_json: bool) -> None:
+    """Print a list.
+
+    Args:
+        items: What is listed.
+        line: Writes one of them for people.
+        as_json: Whether to print a JSON array instead.
+    """
+    if as_json:
+        click.echo(json.dumps(items))
+        return
+    for item in items:
+        click.echo(line(item))

@@ -1,5 +1,6 @@
-"""A limit on how long a piece of code may run."""
+"""Limits on how long a piece of code may run."""
 
+import faulthandler
 import signal
 import threading
 import traceback
@@ -10,6 +11,9 @@ from types import FrameType
 
 # Code that swallows what ends it is told again.
 _AGAIN_SECONDS = 1.0
+# What a limit cannot interrupt, such as a loop in C code, ends the process a little later.
+_SPARE_SECONDS = 5.0
+_STANDARD_ERROR = 2  # whatever a caller has made of sys.stderr
 
 
 class TooLongError(BaseException):
@@ -74,3 +78,17 @@ def time_limit(seconds: float) -> Iterator[Limit]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def process_limit(seconds: float) -> Iterator[None]:
+    """End the process, with a traceback, if a `time_limit` cannot end the code of the statement.
+
+    Args:
+        seconds: That limit, in seconds.
+    """
+    faulthandler.dump_traceback_later(seconds + _SPARE_SECONDS, exit=True, file=_STANDARD_ERROR)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()

@@ -62,7 +62,7 @@ def _refused(error: RefusalError) -> tuple[str, int]:
     _log.warning("request %s single sign-on refused: %s", request_id(), error.reason)
     # Its own event: a provider that is down must not keep people from signing in by password.
     if not throttle.has_failed_often(Event.SIGN_ON_REFUSED):
-        audit.record(Event.SIGN_ON_REFUSED, user=error.user, detail=error.reason[:255])
+        audit.record(Event.SIGN_ON_REFUSED, user=error.user, detail=error.reason)
         database.session().commit()
     return auth.form(error.sentence), error.status
 

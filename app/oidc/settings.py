@@ -1,13 +1,13 @@
 """The provider that this site trusts to say who somebody is: all of its settings, or none."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-LOCAL_HOSTS = {"localhost", "127.0.0.1"}
+from app.parsing import is_private, json_object
+
 _MAXIMUM_LENGTH = 255  # of an issuer in the database
 
 
@@ -41,9 +41,8 @@ def is_wanted(environ: Mapping[str, str]) -> bool:
 
 def _issuer(text: str) -> str:
     url = urlsplit(text)
-    trusted = url.scheme == "https" or (url.scheme == "http" and url.hostname in LOCAL_HOSTS)
     plain = url.hostname and not (url.query or url.fragment or "@" in url.netloc)
-    if not (trusted and plain) or len(text) > _MAXIMUM_LENGTH:
+    if not (is_private(url) and plain) or len(text) > _MAXIMUM_LENGTH:
         raise ValueError(
             f"the issuer of the provider, such as https://login.example.com, not {text!r}"
         )
@@ -60,14 +59,7 @@ def _given(what: str) -> Callable[[str], str]:
 
 
 def _groups(text: str) -> dict[str, str]:
-    wanted = 'a JSON object such as {"group at the provider": "group here"}'
-    try:
-        groups = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{wanted} ({error})") from error
-    if not isinstance(groups, dict) or not all(isinstance(name, str) for name in groups.values()):
-        raise ValueError(wanted)
-    return groups
+    return json_object(text, str, 'a JSON object such as {"group at the provider": "group here"}')
 
 
 # As `app.config.Variables`; those without a default have to be there together.

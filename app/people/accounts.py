@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterable
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.exc import IntegrityError
 
 from app.db import session
 from app.models import Group, PasswordLink, User
-from app.people import admins, audit, logins, passwords
+from app.people import admins, audit, logins, passwords, rows
 from app.people.audit import Event
 from app.people.errors import AccountError
 from app.wire import PROBE
@@ -56,15 +55,10 @@ def new(name: str, password_hash: str = passwords.NONE, groups: Iterable[Group] 
     if taken:
         raise AccountError(f"a user named {taken} exists already")
     user = User(name=name, password_hash=password_hash)
-    session().add(user)
-    try:
-        session().flush()
-    except IntegrityError as error:
-        session().rollback()
-        raise AccountError(f"a user named {name} exists already") from error
+    rows.insert(user, f"a user named {name} exists already")
     user.groups = list(groups)
     names = ", ".join(sorted(group.name for group in user.groups))
-    audit.record(Event.USER_CREATED, user=name, detail=f"in {names}"[:255] if names else None)
+    audit.record(Event.USER_CREATED, user=name, detail=f"in {names}" if names else None)
     return user
 
 

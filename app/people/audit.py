@@ -3,10 +3,10 @@
 import time
 from enum import Enum
 from ipaddress import ip_address
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from flask import g, has_request_context, request
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, String, select
 from sqlalchemy import event as database_event
 from sqlalchemy.orm import Mapper
 
@@ -16,6 +16,7 @@ from app.wire import PROBE
 
 COMMAND_LINE = "(command line)"
 """Stands for whoever acts without a login; no user can have this name."""
+_DETAIL_LENGTH = cast("String", AuditEntry.__table__.c.detail.type).length
 
 
 class Event(str, Enum):
@@ -44,7 +45,9 @@ class Event(str, Enum):
     REFUSED = "refused"
 
 
-def record(event: Event, *, user: str | None = None, **details: Any) -> None:
+def record(
+    event: Event, *, user: str | None = None, detail: str | None = None, **details: Any
+) -> None:
     """Add an entry, which is kept once the caller commits.
 
     What the gate of a deploy does is in that deploy's own output, and not here.
@@ -52,6 +55,7 @@ def record(event: Event, *, user: str | None = None, **details: Any) -> None:
     Args:
         event: What happened.
         user: Name of the user to whom it happened.
+        detail: What else there is to say; as much of it as the column takes is kept.
         **details: Other columns of `AuditEntry`; those of the current request are known.
     """
     if user == PROBE:
@@ -60,6 +64,7 @@ def record(event: Event, *, user: str | None = None, **details: Any) -> None:
         AuditEntry(
             event=event.value,
             user=user,
+            detail=detail[:_DETAIL_LENGTH] if detail else None,
             **{"at": int(time.time()), "actor": _actor(), "address": address(), **details},
         )
     )

@@ -1,9 +1,6 @@
 """The commands about people: ``user`` and ``group``."""
 
-import json
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
 
 import click
 from flask.cli import AppGroup
@@ -11,7 +8,7 @@ from flask.cli import AppGroup
 from app import rights
 from app.flask_config import current_config
 from app.people import accounts, admins, groups, identities, links, logins
-from app.telling import report, tells
+from app.telling import report, show, tells
 from app.times import iso
 
 user_group = AppGroup("user", help="The people who may sign in.")
@@ -60,7 +57,7 @@ def add_first_admin(name: str) -> None:
 @_as_json
 def list_users(as_json: bool) -> None:
     """List all users."""
-    _print(
+    show(
         [
             {
                 "name": user.name,
@@ -162,7 +159,7 @@ def sign_out(name: str) -> None:
 @tells
 def list_logins(name: str, as_json: bool) -> None:
     """List where a user is signed in; times are UTC."""
-    _print(
+    show(
         [
             {
                 "since": iso(login.created_at),
@@ -195,7 +192,7 @@ def add_groups(names: tuple[str, ...], if_missing: bool) -> None:
 @_as_json
 def list_groups(as_json: bool) -> None:
     """List all groups, with how many users are in each."""
-    _print(
+    show(
         [
             {"name": group.name, "members": len(groups.members(group.name))}
             for group in groups.everything()
@@ -220,7 +217,7 @@ def remove_group(name: str) -> None:
 @tells
 def list_members(name: str, as_json: bool) -> None:
     """List who is in a group."""
-    _print(groups.members(name), str, as_json)
+    show(groups.members(name), str, as_json)
 
 
 @group_group.command("check")
@@ -237,11 +234,3 @@ def _ask_password() -> str:
     if sys.stdin.isatty():
         return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
     return sys.stdin.readline().rstrip("\n")
-
-
-def _print(items: Sequence[Any], line: Callable[[Any], str], as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(items))
-        return
-    for item in items:
-        click.echo(line(item))

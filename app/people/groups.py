@@ -5,13 +5,12 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 from sqlalchemy import delete, inspect, select, update
-from sqlalchemy.exc import IntegrityError
 
 from app import rights
 from app.db import engine, session
 from app.flask_config import current_config
 from app.models import Group, Membership, User
-from app.people import accounts, admins, audit
+from app.people import accounts, admins, audit, rows
 from app.people.audit import Event
 from app.people.errors import AccountError
 from app.wire import PROBE
@@ -45,12 +44,7 @@ def add(name: str) -> Group:
     if find(name):
         raise AccountError(taken)
     group = Group(name=name)
-    session().add(group)
-    try:
-        session().flush()
-    except IntegrityError as error:
-        session().rollback()
-        raise AccountError(taken) from error
+    rows.insert(group, taken)
     audit.record(Event.GROUP_CREATED, detail=name)
     session().commit()
     return group
@@ -80,7 +74,7 @@ def remove(name: str) -> None:
         )
     left = ", ".join(members(name)) or "nobody"
     session().execute(delete(Group).where(Group.id == group.id))
-    audit.record(Event.GROUP_REMOVED, detail=f"{name}, with {left} in it"[:255])
+    audit.record(Event.GROUP_REMOVED, detail=f"{name}, with {left} in it")
     session().commit()
 
 
@@ -122,7 +116,7 @@ def set_of(user_name: str, names: AbstractSet[str]) -> None:
         if _told(names) != before:
             user.groups = found
             change = f"from {before} to {_told(names)}"
-            audit.record(Event.GROUPS_CHANGED, user=user.name, detail=change[:255])
+            audit.record(Event.GROUPS_CHANGED, user=user.name, detail=change)
     session().commit()
 
 

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flask import has_request_context, request
-from sqlalchemy import bindparam, delete, false, select, true, update
+from sqlalchemy import Select, bindparam, delete, false, select, true, update
 
 from app.db import engine, session
 from app.flask_config import current_config
@@ -49,20 +49,19 @@ class LiveLogin(NamedTuple):
 
 def live_login(login_id: str) -> LiveLogin | None:
     """The login of that id, unless it was revoked, has expired, or its user is disabled."""
-    with engine().connect() as connection:
-        rows = connection.execute(_ONE, {"id": login_id, "now": int(time.time())}).all()
-    if not rows:
-        return None
-    found, user, expires_at, _ = rows[0]
-    return LiveLogin(found, user, expires_at, frozenset(row[3] for row in rows if row[3]))
+    return _live(_ONE, id=login_id).get(login_id)
 
 
 def live_logins(login_ids: Iterable[str]) -> dict[str, LiveLogin]:
     """Those of the logins that let their users in, by their ids."""
+    return _live(_MANY, ids=sorted(set(login_ids)))
+
+
+def _live(query: Select[Any], **wanted: Any) -> dict[str, LiveLogin]:
     found: dict[str, LiveLogin] = {}
-    parameters = {"ids": sorted(set(login_ids)), "now": int(time.time())}
     with engine().connect() as connection:
-        for login_id, user, expires_at, group in connection.execute(_MANY, parameters):
+        rows = connection.execute(query, {**wanted, "now": int(time.time())})
+        for login_id, user, expires_at, group in rows:
             login = found.setdefault(login_id, LiveLogin(login_id, user, expires_at, frozenset()))
             if group:
                 found[login_id] = login._replace(groups=login.groups | {group})

@@ -1,6 +1,5 @@
 """Loading the plots of a slot, in spite of any that fail, hang, or end the process."""
 
-import faulthandler
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +9,9 @@ from app.plot_application import PlotApplication, PlotError, load
 from app.plots import discover
 from app.slot.healing import try_out
 from app.slot.state import State
+from app.time_limit import process_limit
 
 _log = logging.getLogger(__name__)
-# What a limit cannot interrupt, such as a loop in C code, ends the process a little later.
-_SPARE_SECONDS = 5.0
 
 
 def load_plots(state: State, socket: Path, build_seconds: float) -> dict[str, PlotApplication]:
@@ -47,18 +45,16 @@ def load_plots(state: State, socket: Path, build_seconds: float) -> dict[str, Pl
             application.status["error"] = str(deadly_error)
             _log.error("%s", deadly_error)
             continue
-        with _traced(trace, plot.name, build_seconds + _SPARE_SECONDS):
+        with _traced(trace, plot.name), process_limit(build_seconds):
             try_out(application)
     return applications
 
 
 @contextmanager
-def _traced(trace: Path, plot: str, seconds: float) -> Iterator[None]:
+def _traced(trace: Path, plot: str) -> Iterator[None]:
     """Leave a trace of the plot, for as long as it may end the process."""
     trace.write_text(plot)
-    faulthandler.dump_traceback_later(seconds, exit=True)
     try:
         yield
     finally:
-        faulthandler.cancel_dump_traceback_later()
         trace.unlink()

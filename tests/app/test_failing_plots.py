@@ -189,8 +189,8 @@ def test_a_plot_heals_once_what_it_needs_is_back_and_nobody_waits_for_the_tries(
 )
 def test_a_plot_that_takes_the_process_with_it_does_so_once(tmp_path, code, trace):
     copy = copy_with_plots(tmp_path, {"ends": code})
-    starting = copy / "app" / "slot" / "starting.py"
-    starting.write_text(starting.read_text().replace("_SPARE_SECONDS = 5.0", "_SPARE_SECONDS = 1"))
+    limits = copy / "app" / "time_limit.py"
+    limits.write_text(limits.read_text().replace("_SPARE_SECONDS = 5.0", "_SPARE_SECONDS = 1"))
     with (
         pytest.raises(AssertionError, match="the slot has exited"),
         run_slot(tmp_path, cwd=copy, build_seconds=1),

@@ -80,9 +80,10 @@ def test_the_check_of_a_deploy_is_bounded_and_says_where_a_plot_hangs(tmp_path, 
 def test_the_check_ends_even_if_no_signal_gets_through(tmp_path):
     (tmp_path / "loops.py").write_text("import itertools\nsum(itertools.repeat(1))\n")
     script = (
-        "from pathlib import Path; from app import plot_check; from app.plots import discover\n"
+        "from pathlib import Path; from app import plot_check, time_limit\n"
+        "from app.plots import discover\n"
         f"plots = discover(Path({str(tmp_path)!r}))\n"
-        "plot_check.discover, plot_check._SPARE_SECONDS = lambda: plots, 0.5\n"
+        "plot_check.discover, time_limit._SPARE_SECONDS = lambda: plots, 0.5\n"
         "plot_check.check({}, 0.5)\n"
     )
     done = subprocess.run(

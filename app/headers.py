@@ -1,6 +1,6 @@
-"""The headers of every answer: what a page may load, and that nobody keeps a copy.
+"""The headers that depend on the page: what it may load, and that nobody keeps a copy.
 
-nginx adds Strict-Transport-Security, which belongs to the TLS that it ends.
+Those that are the same for every answer are nginx's to add.
 """
 
 import re
@@ -8,32 +8,22 @@ import secrets
 
 from flask import Flask, Response, g, request
 
-_EVERYWHERE = {
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    # Not no-referrer: the check of a form's origin needs it.
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-}
 _POLICY = {
     "default-src": "'none'",
     "style-src": "'self'",
-    "img-src": "'self' data:",
+    "img-src": "'self'",
     "base-uri": "'none'",
     "form-action": "'self'",
     "frame-ancestors": "'none'",
 }
-# For the pages that have a script of this site's own.
-SCRIPT_POLICY = _POLICY | {"script-src": "'self'"}
-# BokehJS styles its models in place, and draws their icons from data: URLs.
-PLOT_POLICY = _POLICY | {
-    "script-src": "'self'",
+PLOT_POLICY = {
     "connect-src": "'self'",
+    # BokehJS draws its icons from data: URLs, and styles its models in place.
+    "img-src": "'self' data:",
     "font-src": "'self' data:",
     "style-src": "'self' 'unsafe-inline'",
 }
+"""What the page of a plot needs beyond what every page may."""
 
 
 def request_id() -> str:
@@ -44,17 +34,25 @@ def request_id() -> str:
     return str(g.request_id)
 
 
+def script_nonce() -> str:
+    """What a script's tag has to carry in this answer: no other script runs, wherever it is from."""
+    if "script_nonce" not in g:
+        g.script_nonce = secrets.token_urlsafe(16)
+    return str(g.script_nonce)
+
+
 def install(app: Flask) -> None:
     """Add the headers to every answer."""
     app.after_request(_add)
     app.add_template_global(request_id)
+    app.add_template_global(script_nonce)
 
 
 def _add(response: Response) -> Response:
-    policy = g.get("content_policy", _POLICY)
-    response.headers.setdefault(
-        "Content-Security-Policy", "; ".join(f"{name} {value}" for name, value in policy.items())
-    )
-    for name, value in _EVERYWHERE.items():
-        response.headers.setdefault(name, value)
+    policy = {**_POLICY, **g.get("content_policy", {})}
+    if "script_nonce" in g:
+        policy["script-src"] = f"'nonce-{script_nonce()}'"
+    told = "; ".join(f"{name} {value}" for name, value in policy.items())
+    response.headers["Content-Security-Policy"] = told
+    response.headers["Cache-Control"] = "no-store"
     return response

@@ -1,10 +1,9 @@
 """The page on which whoever holds a link chooses a password."""
 
-from flask import Blueprint, Flask, g, redirect, render_template, request
+from flask import Blueprint, Flask, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from app.auth import keep, public
-from app.headers import SCRIPT_POLICY
 from app.people import links, logins
 from app.people.errors import AccountError
 from app.people.links import LinkError
@@ -42,5 +41,4 @@ def choose() -> Response | tuple[str, int]:
 
 
 def _page(message: str | None) -> str:
-    g.content_policy = SCRIPT_POLICY
     return render_template("password.html", message=message)

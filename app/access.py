@@ -1,7 +1,8 @@
 """The one place that decides who may open a plot's websocket.
 
 nginx asks here before it lets a websocket through to a slot: 204 with the verified user's name, 401
-without a live login, 403 if anything about the request is not this login's own visit.
+without a live login, 403 if anything about the request is not this login's own visit, or if the
+visit is one too many.
 """
 
 import re
@@ -9,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from flask import Blueprint, Flask, Response, request
 
+from app import admission
 from app.auth import current_login, public
 from app.config import SLOT
 from app.db import session
@@ -69,7 +71,8 @@ def _is_own_visit(login: LiveLogin) -> bool:
     # A page may outlive its slot, and nginx could only answer that with an error of its own.
     if not named(visit.slot).socket.exists():
         return False
-    return not live.is_ended(digest(session_id))
+    key = digest(session_id)
+    return not live.is_ended(key) and admission.admits(login, key)
 
 
 def _remember_refusal(visit: Visit) -> None:

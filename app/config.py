@@ -16,6 +16,7 @@ from app.parsing import is_private, json_object
 
 KEY_LENGTH = 32
 PLOT_BUILD_SECONDS = 20.0
+MESSAGE_MAX_MB = 2
 RELEASE = re.compile(r"[0-9a-f]{12}")
 SLOT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-[0-9a-f]{12}-[0-9]+")
 
@@ -34,6 +35,7 @@ class SlotConfig:
         release: The release that this process serves, 12 hexadecimal digits.
         plot_settings: Setting names and values by plot name.
         plot_build_seconds: How long a plot may take to build a document.
+        message_max_mb: The largest message of a viewer, in MB of 1024 * 1024 bytes.
     """
 
     bokeh_secret_key: bytes
@@ -41,6 +43,7 @@ class SlotConfig:
     release: str
     plot_settings: dict[str, dict[str, Any]]
     plot_build_seconds: float
+    message_max_mb: int
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "SlotConfig":
@@ -64,6 +67,7 @@ class Config(SlotConfig):
         run_dir: Directory of the slots' unix sockets.
         login_hours: Life of a login, in hours.
         audit_days: How long entries of the audit log are kept, in days.
+        sessions_per_user: How many plots one user may have open.
         plot_groups: The groups that may open a plot, by plot, where its own file does not say.
         oidc: The OpenID Connect provider through which people may sign in, if there is one.
     """
@@ -75,6 +79,7 @@ class Config(SlotConfig):
     run_dir: Path
     login_hours: float
     audit_days: int
+    sessions_per_user: int
     plot_groups: dict[str, frozenset[str]]
     oidc: Provider | None = None
 
@@ -180,6 +185,7 @@ _SLOT_VARIABLES: Variables = {
         _time("seconds"),
         f"{PLOT_BUILD_SECONDS:g}",
     ),
+    "message_max_mb": ("SITE_MESSAGE_MAX_MB", a_number, f"{MESSAGE_MAX_MB}"),
 }
 _SITE_VARIABLES: Variables = {
     "secret_key": ("SITE_SECRET_KEY", _key, ""),
@@ -189,6 +195,7 @@ _SITE_VARIABLES: Variables = {
     "run_dir": ("SITE_RUN_DIR", full_path, ""),
     "login_hours": ("SITE_LOGIN_HOURS", _time("hours"), "12"),
     "audit_days": ("SITE_AUDIT_DAYS", a_number, "400"),
+    "sessions_per_user": ("SITE_SESSIONS_PER_USER", a_number, "100"),
     "plot_groups": ("SITE_PLOTS", _plot_groups, "{}"),
 }
 

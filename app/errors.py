@@ -6,6 +6,7 @@ from flask import Flask, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from app.admission import TooFastError, TooManyPlotsError
 from app.choice import PlotFailedError, SiteFullError
 from app.headers import request_id
 
@@ -18,6 +19,7 @@ _SENTENCES = {
     405: "This page does not take that kind of request.",
     413: "The request is too large.",
     414: "The address is too long.",
+    429: "Too many requests: wait a moment, then try again.",
     500: "Something failed here. The log tells what, under the id below.",
 }
 RETRY_SECONDS = 5
@@ -28,6 +30,13 @@ _OWN_SENTENCES: dict[type[HTTPException], str] = {
     ),
     SiteFullError: (
         f"All places are taken. This page tries again by itself, every {RETRY_SECONDS} seconds."
+    ),
+    TooFastError: (
+        "You open plots faster than one person may. This page tries again by itself, every "
+        f"{RETRY_SECONDS} seconds."
+    ),
+    TooManyPlotsError: (
+        "You have as many plots open as one person may: close some, then reload this page."
     ),
     PlotFailedError: "This plot is unavailable: it failed. The log tells why; other plots work.",
 }
@@ -42,7 +51,7 @@ def install(app: Flask) -> None:
 def _page(error: HTTPException) -> tuple[str, int, dict[str, str]]:
     code = error.code or 500
     sentence = _OWN_SENTENCES.get(type(error)) or _SENTENCES.get(code, error.name)
-    retry_seconds = RETRY_SECONDS if isinstance(error, SiteFullError) else None
+    retry_seconds = RETRY_SECONDS if isinstance(error, (SiteFullError, TooFastError)) else None
     headers = {"Retry-After": str(retry_seconds)} if retry_seconds else {}
     page = render_template("error.html", sentence=sentence, code=code, retry_seconds=retry_seconds)
     return page, code, headers

@@ -6,6 +6,7 @@ from app import (
     access,
     account,
     admin,
+    admission,
     assets,
     auth,
     choice,
@@ -26,7 +27,7 @@ from app.plots import discover
 
 _PARTS = (
     *(db, headers, csrf, errors, times, auth, oidc, password_page, account, access, health),
-    *(assets, choice, admin, previews, views),
+    *(assets, choice, admission, admin, previews, views),
 )
 # First segments of paths that nginx answers without asking Flask.
 _NGINX_PATHS = {"static", "bokeh_plots"}

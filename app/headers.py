@@ -35,7 +35,7 @@ def request_id() -> str:
 
 
 def script_nonce() -> str:
-    """What a script's tag has to carry in this answer: no other script runs, wherever it is from."""
+    """What the tag of every script has to carry in this answer: no other script runs."""
     if "script_nonce" not in g:
         g.script_nonce = secrets.token_urlsafe(16)
     return str(g.script_nonce)

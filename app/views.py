@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Flask, Response, abort, g, render_template, request
 
+from app import admission
 from app.auth import current_login, public, refuse, signed_in
 from app.choice import choose, unavailable
 from app.flask_config import current_config
@@ -46,6 +47,7 @@ def plot(name: str) -> str:
         refuse(request.path)
     if len(request.query_string) > _QUERY_BYTES:
         abort(414)
+    admission.check(login)
     slot, components = choose(name)
     # As long as the login: the page reconnects with the token that it was given first.
     visit = Visit(name, login.user, login.id, slot.name, login.expires_at)
@@ -68,11 +70,13 @@ def plot(name: str) -> str:
 @bp.get("/state/<name>")
 @public  # A page that has lost its plot asks why; a redirect would tell it nothing.
 def state(name: str) -> Response:
-    """Say whether the visitor may open a plot: 204, or 401 without a login, or 403."""
+    """Say whether the visitor may open a plot: 204, or 401 without a login, or 403, or 429."""
     login = current_login()
     if not login:
         return Response(status=401)
-    return Response(status=204 if may_open(name, login.groups) else 403)
+    if not may_open(name, login.groups):
+        return Response(status=403)
+    return Response(status=204 if admission.has_place(login.user) else 429)
 
 
 def _matches(plot: Plot, query: str) -> bool:

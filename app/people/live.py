@@ -3,9 +3,10 @@
 The hosts' wardens write them down, and close the websockets of those that are ended here.
 """
 
+import time
 from typing import NamedTuple
 
-from sqlalchemy import false, select, true, update
+from sqlalchemy import bindparam, false, func, select, true, update
 
 from app.db import engine, session
 from app.models import LiveSession, SlotReport
@@ -18,6 +19,14 @@ BY_ADMINISTRATOR = "by an administrator"
 
 _SESSIONS = LiveSession.__table__.c
 _ENDED = select(_SESSIONS.id).where(_SESSIONS.ended == true())
+_OTHERS = select(func.count()).where(
+    _SESSIONS.user == bindparam("user"),
+    _SESSIONS.id != bindparam("id"),
+    _SESSIONS.closed_at.is_(None),
+    _SESSIONS.ended == false(),
+    # Those of a host that is gone are never closed.
+    _SESSIONS.expires_at > bindparam("now"),
+)
 _OPEN = (LiveSession.closed_at.is_(None), LiveSession.ended == false())
 
 
@@ -52,6 +61,18 @@ def is_ended(session_id: str) -> bool:
     """
     with engine().connect() as connection:
         return connection.execute(_ENDED.where(_SESSIONS.id == session_id)).first() is not None
+
+
+def count_others(user: str, session_id: str) -> int:
+    """How many plots a user has open, on all hosts, but for one session.
+
+    Args:
+        user: Name of the user.
+        session_id: The digest of that session's id.
+    """
+    wanted = {"user": user, "id": session_id, "now": int(time.time())}
+    with engine().connect() as connection:
+        return connection.execute(_OTHERS, wanted).scalar_one()
 
 
 def end(session_id: str) -> LiveSession:

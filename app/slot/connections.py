@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from bokeh.protocol import Protocol
-from bokeh.protocol.message import Message
-from bokeh.protocol.receiver import Receiver
 from bokeh.server.connection import ServerConnection
 from bokeh.server.contexts import ApplicationContext
 from bokeh.server.session import ServerSession
@@ -15,11 +14,9 @@ from bokeh.server.views.ws import WSHandler
 from tornado.web import RequestHandler
 
 from app.slot.discarding import discard_now
-from app.slot.presences import Presences, Present
+from app.slot.presences import Presences
+from app.slot.receiving import POLICY_VIOLATION, Allowance, ViewersReceiver
 from app.wire import SESSIONS_PATH
-
-# "Policy violation": the server may not go on with this client (RFC 6455, 7.4.1).
-_NO_RIGHT = 1008
 
 
 class Tornado(BokehTornado):
@@ -30,10 +27,12 @@ class Tornado(BokehTornado):
     open for good: the session would never be discarded, and the slot would never have drained.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, message_bytes: int, **kwargs: Any) -> None:
         self.presences = Presences()
+        self._message_bytes = message_bytes
+        self._allowances: WeakKeyDictionary[ServerSession, Allowance] = WeakKeyDictionary()
         self._discards: set[asyncio.Task[None]] = set()
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, websocket_max_message_size_bytes=message_bytes, **kwargs)
 
     def new_connection(
         self,
@@ -46,10 +45,12 @@ class Tornado(BokehTornado):
         connection = super().new_connection(protocol, socket, application_context, session)
         present = self.presences.opened(connection, socket)
         if present:
+            allowance = self._allowances.setdefault(session, Allowance(self._message_bytes))
+            receiver = ViewersReceiver(self.presences, present, socket, allowance)
             # Bokeh declares it by its first value, None.
-            socket.receiver = _Receiver(  # type: ignore[assignment]
-                protocol, self.presences, present
-            )
+            socket.receiver = receiver  # type: ignore[assignment]
+            # Tornado answers each.
+            socket.on_ping = lambda data: receiver.spend(len(data))  # type: ignore[method-assign]
         if socket.ws_connection is None:
             self.client_lost(connection)
         return connection
@@ -70,7 +71,7 @@ class Tornado(BokehTornado):
                 # The websocket may take its time to close, and has no part in the session by now.
                 socket.connection = None
                 self.client_lost(connection)
-                socket.close(_NO_RIGHT, reasons[present.told["id"]])
+                socket.close(POLICY_VIOLATION, reasons[present.told["id"]])
             discard = discard_now(present.context, present.session)
             task = asyncio.get_running_loop().create_task(discard)
             self._discards.add(task)
@@ -80,18 +81,3 @@ class Tornado(BokehTornado):
         """Log a request, unless it comes all the time."""
         if not handler.request.path.endswith(SESSIONS_PATH):
             super().log_request(handler)
-
-
-class _Receiver(Receiver):
-    """Notes each message of a viewer, and drops what comes after the end."""
-
-    def __init__(self, protocol: Protocol, presences: Presences, present: Present) -> None:
-        super().__init__(protocol)
-        self._presences = presences
-        self._present = present
-
-    async def consume(self, fragment: str | bytes) -> Message[Any] | None:
-        if self._present.ended:
-            return None
-        self._presences.heard(self._present)
-        return await super().consume(fragment)

@@ -137,6 +137,7 @@ def _tornado_arguments(options: Options, config: SlotConfig, state: State) -> di
         "generate_session_ids": False,
         "secret_key": config.bokeh_secret_key,
         "auth_provider": Gate(options.name, config.bokeh_secret_key, state.admits),
+        "message_bytes": config.message_max_mb << 20,
         "use_index": False,
         "redirect_root": False,
         "extra_websocket_origins": create_hosts_allowlist(hosts, None),

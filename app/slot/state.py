@@ -11,6 +11,8 @@ from app.slot.memory import Budget
 from app.wire import PlotStatus
 
 _log = logging.getLogger(__name__)
+# A page whose network comes and goes tries on and on; what it leaves behind is noticed late.
+_CONNECTIONS_PER_SESSION = 8
 
 
 @dataclass
@@ -54,9 +56,10 @@ class State:
         return sum(session.connection_count for session in self.sessions)
 
     def admits(self, session_id: str) -> bool:
-        """Whether a websocket for this session may open now: one that comes back always may."""
-        if any(session.id == session_id for session in self.sessions):
-            return True
+        """Whether a websocket for this session may open now: one that comes back may."""
+        for session in self.sessions:
+            if session.id == session_id:
+                return session.connection_count < _CONNECTIONS_PER_SESSION
         self.watch_memory()
         return self.life.admits
 

@@ -8,8 +8,8 @@ import { clear, leave, offerReload, tell } from "./status.js";
 const { token, path, name, request } = JSON.parse(document.getElementById("session").textContent);
 const place = document.getElementById("plot");
 
-// What the site says of this viewer: that the login has ended, that the plot is no longer open to
-// it, or nothing, if it says nothing or cannot be reached.
+// What the site says of this viewer, as a status: that the login has ended, that the plot is no longer
+// open to it, that it has too many open; or nothing, if the site cannot be reached.
 async function refusal() {
   try {
     return (await fetch(`/state/${name}`)).status;
@@ -18,8 +18,8 @@ async function refusal() {
   }
 }
 
-async function tellRefusal() {
-  switch (await refusal()) {
+function tellRefusal(status) {
+  switch (status) {
     case 401: {
       const back = encodeURIComponent(location.pathname + location.search);
       leave("You have been signed out.", "Sign in again", `/login?next=${back}`);
@@ -40,7 +40,12 @@ function tellFailure() {
 
 async function notOpened() {
   place.hidden = true;
-  if (await tellRefusal()) {
+  const status = await refusal();
+  if (tellRefusal(status)) {
+    return;
+  }
+  if (status === 429) {
+    offerReload("Too many plots are open, or opened at once: close some, or wait a moment.");
     return;
   }
   // The slot may have filled up, or ended, since the page was made: another one may have a place.
@@ -48,7 +53,10 @@ async function notOpened() {
     location.reload();
     return;
   }
-  offerReload("The plot could not be opened: its session was ended, or the site is restarting.");
+  offerReload(
+    "The plot could not be opened: its session was ended, the site is restarting, or too many " +
+      "plots are open from your network.",
+  );
 }
 
 async function lost({ connection, timeout }) {
@@ -58,7 +66,7 @@ async function lost({ connection, timeout }) {
   } else {
     tell("The connection was lost. Reconnecting …");
   }
-  if (await tellRefusal()) {
+  if (tellRefusal(await refusal())) {
     // The token in this page will never be taken again.
     connection.deref()?.close();
   }

@@ -71,25 +71,6 @@ def test_http_leads_nobody_elsewhere(site):
         assert "Location" not in answer.headers
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/login",
-        "/healthz",
-        "/",
-        "/unknown",
-        "/-/access",
-        "/bokeh_plots/",
-        "/static/",
-        "/static/app/{release}/site.css",
-    ],
-)
-def test_every_answer_asks_for_https_from_now_on(site, nobody, path):
-    answer = nobody.get(path.format(release=site.variables["site_release"]))
-    assert answer.headers.get_all("Strict-Transport-Security") == ["max-age=31536000"]
-    assert answer.headers["Server"] == "nginx"
-
-
 @pytest.mark.parametrize("version", ["TLSv1", "TLSv1_1"])
 def test_old_tls_is_refused(site, version):
     outcome, reason = handshake(site, ssl.TLSVersion[version])

@@ -42,6 +42,8 @@ def config(tmp_path: Path) -> Config:
         plot_settings={},
         plot_groups={},
         plot_build_seconds=20,
+        message_max_mb=2,
+        sessions_per_user=100,
     )
 
 

@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from html import unescape
 
+import pytest
 from bokeh.util.token import get_token_payload
 from flask import Flask
 from flask.testing import FlaskClient
@@ -136,7 +137,9 @@ def test_a_plot_that_failed_says_so_and_does_not_try_again(alice: FlaskClient, s
     assert "Retry-After" not in answer.headers
 
 
-def test_every_answer_has_the_headers(site: Flask, alice: FlaskClient):
+def test_every_answer_says_what_it_may_load_and_that_nobody_keeps_it(
+    site: Flask, alice: FlaskClient
+):
     for client, path in (
         (alice, "/"),
         (alice, "/nothing"),
@@ -145,11 +148,27 @@ def test_every_answer_has_the_headers(site: Flask, alice: FlaskClient):
         (site.test_client(), "/healthz"),
     ):
         headers = client.get(path, **BASE).headers
-        assert headers["Content-Security-Policy"].startswith("default-src 'none'")
-        assert "unsafe" not in headers["Content-Security-Policy"]
-        assert headers["Cache-Control"] == "no-store"
-        assert headers["X-Content-Type-Options"] == "nosniff"
-        assert headers["Referrer-Policy"] == "same-origin"
+        (policy,) = headers.getlist("Content-Security-Policy")
+        assert policy == (
+            "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+            "form-action 'self'; frame-ancestors 'none'"
+        )
+        assert headers.getlist("Cache-Control") == ["no-store"]
+
+
+@pytest.mark.parametrize("path", ["/sliders", "/password"])
+def test_only_scripts_with_the_answers_own_nonce_run(alice: FlaskClient, slots, path: str):
+    tell(slots[0])
+    nonces = set()
+    for _ in range(2):
+        page = alice.get(path, **BASE)
+        (allowed,) = re.findall(r"script-src ([^;]+)", page.headers["Content-Security-Policy"])
+        scripts = re.findall(r"<script [^>]*src=[^>]*>|<link rel=.modulepreload.[^>]*>", page.text)
+        carried = {found for tag in scripts for found in re.findall('nonce="([^"]+)"', tag)}
+        assert {f"'nonce-{nonce}'" for nonce in carried} == {allowed}
+        assert [tag for tag in scripts if "nonce=" not in tag] == []
+        nonces.add(allowed)
+    assert len(nonces) == 2
 
 
 def test_an_error_page_names_the_request(alice: FlaskClient):

@@ -98,10 +98,24 @@ def test_hosts_without_ipv6_are_not_asked_to_listen_on_it() -> None:
     assert "[::]" not in render_nginx(ansible_facts=facts)
 
 
-def test_every_location_with_headers_of_its_own_asks_for_https_too() -> None:
-    saying = [text for text in locations(render_nginx()) if "add_header" in text]
-    assert len(saying) >= 4
-    assert [text for text in saying if "Strict-Transport-Security" not in text] == []
+def test_who_adds_headers_of_its_own_adds_those_of_every_answer_too() -> None:
+    text = render_nginx()
+    servers = re.findall(r"^    server \{\n.*?^    \}$", text, re.MULTILINE | re.DOTALL)
+    assert len(servers) == 4
+    saying = [text for text in locations(text) if "add_header" in text]
+    assert len(saying) >= 4 * 2
+    for block in saying + [text.partition(" location ")[0] for text in servers]:
+        added = re.findall(r"add_header (\S+) .*always;", block)
+        assert len(added) == len(set(added))
+        assert set(load("roles/nginx/vars/main.yml")["__nginx_headers"]) <= set(added)
+
+
+def test_no_program_behind_it_says_a_header_a_second_time() -> None:
+    variables = load("roles/nginx/vars/main.yml")
+    own = {*variables["__nginx_headers"], *variables["__nginx_page_headers"]}
+    for text in locations(render_nginx()):
+        if "proxy_pass" in text:
+            assert own <= set(re.findall(r"proxy_hide_header (\S+);", text))
 
 
 def test_every_way_to_a_program_overwrites_what_a_client_says_of_itself() -> None:

@@ -5,6 +5,7 @@ without a live login, 403 if anything about the request is not this login's own 
 """
 
 import re
+from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
 from flask import Blueprint, Flask, Response, request
@@ -57,7 +58,7 @@ def _is_own_visit(login: LiveLogin) -> bool:
         return False
     try:
         token = token_of_protocols(request.headers.get("Sec-WebSocket-Protocol"))
-        session_id, visit = read_token(token, config.bokeh_secret_key)
+        session_id, visit = read_token(token, *_keys_of(path["slot"]))
     except InvalidTokenError:
         return False
     wanted = (path["slot"], path["plot"], login.id, login.user)
@@ -70,6 +71,14 @@ def _is_own_visit(login: LiveLogin) -> bool:
     if not named(visit.slot).socket.exists():
         return False
     return not live.is_ended(digest(session_id))
+
+
+def _keys_of(slot: str) -> Iterator[bytes]:
+    """The keys that a slot may know: one of a deployment before this may know one before ours."""
+    config = current_config()
+    yield config.bokeh_secret_key
+    if slot not in config.slots:
+        yield from (key.encode() for key in config.bokeh_secret_key_fallbacks)
 
 
 def _remember_refusal(visit: Visit) -> None:

@@ -6,6 +6,7 @@ visit is one too many.
 """
 
 import re
+from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
 from flask import Blueprint, Flask, Response, request
@@ -59,7 +60,7 @@ def _is_own_visit(login: LiveLogin) -> bool:
         return False
     try:
         token = token_of_protocols(request.headers.get("Sec-WebSocket-Protocol"))
-        session_id, visit = read_token(token, config.bokeh_secret_key)
+        session_id, visit = read_token(token, *_keys_of(path["slot"]))
     except InvalidTokenError:
         return False
     wanted = (path["slot"], path["plot"], login.id, login.user)
@@ -73,6 +74,14 @@ def _is_own_visit(login: LiveLogin) -> bool:
         return False
     key = digest(session_id)
     return not live.is_ended(key) and admission.admits(login, key)
+
+
+def _keys_of(slot: str) -> Iterator[bytes]:
+    """The keys that a slot may know: one of a deployment before this may know one before ours."""
+    config = current_config()
+    yield config.bokeh_secret_key
+    if slot not in config.slots:
+        yield from (key.encode() for key in config.bokeh_secret_key_fallbacks)
 
 
 def _remember_refusal(visit: Visit) -> None:

@@ -3,6 +3,7 @@
 All that is missing or wrong is named in one error. No secret has a fallback.
 """
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,11 +11,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from app import timed_keys
 from app.oidc import settings as oidc
 from app.oidc.settings import Provider
 from app.parsing import is_private, json_object
+from app.timed_keys import KEY_LENGTH, TimedKeys
 
-KEY_LENGTH = 32
 PLOT_BUILD_SECONDS = 20.0
 MESSAGE_MAX_MB = 2
 RELEASE = re.compile(r"[0-9a-f]{12}")
@@ -61,6 +63,8 @@ class Config(SlotConfig):
 
     Attributes:
         secret_key: Signs Flask's session cookies.
+        secret_key_fallbacks: Keys before it, whose cookies and forms are still good.
+        bokeh_secret_key_fallbacks: Keys that the slots of other deployments may know.
         database_url: SQLAlchemy URL of the users and logins.
         slots: Names of the slots that may take new sessions, with the spares that may not run.
         slot_count: How many slots are wanted.
@@ -81,6 +85,8 @@ class Config(SlotConfig):
     audit_days: int
     sessions_per_user: int
     plot_groups: dict[str, frozenset[str]]
+    secret_key_fallbacks: TimedKeys = dataclasses.field(default_factory=TimedKeys)
+    bokeh_secret_key_fallbacks: TimedKeys = dataclasses.field(default_factory=TimedKeys)
     oidc: Provider | None = None
 
     @classmethod
@@ -189,6 +195,8 @@ _SLOT_VARIABLES: Variables = {
 }
 _SITE_VARIABLES: Variables = {
     "secret_key": ("SITE_SECRET_KEY", _key, ""),
+    "secret_key_fallbacks": ("SITE_SECRET_KEY_FALLBACKS", timed_keys.parse, "{}"),
+    "bokeh_secret_key_fallbacks": ("SITE_BOKEH_SECRET_KEY_FALLBACKS", timed_keys.parse, "{}"),
     "database_url": ("SITE_DATABASE_URL", matching(r"\w.*://.*", "a database URL"), ""),
     "slots": ("SITE_SLOTS", _listed(matching(SLOT, "slot names")), ""),
     "slot_count": ("SITE_SLOT_COUNT", a_number, ""),

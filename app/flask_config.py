@@ -13,6 +13,7 @@ def install(app: Flask, config: Config) -> None:
     secure = config.served_over_tls
     app.config.update(
         SECRET_KEY=config.secret_key,
+        SECRET_KEY_FALLBACKS=config.secret_key_fallbacks,
         SESSION_COOKIE_NAME="__Host-session" if secure else "session",
         SESSION_COOKIE_SECURE=secure,
         SESSION_COOKIE_HTTPONLY=True,

@@ -11,7 +11,7 @@ import hmac
 import json
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from bokeh.core.types import ID
@@ -88,14 +88,14 @@ def mint_token(
     )
 
 
-def read_token(token: str, key: bytes) -> tuple[str, Visit]:
+def read_token(token: str, *keys: bytes) -> tuple[str, Visit]:
     """Verify a token and the session id in it.
 
     Every signature is checked before what it signs is decoded.
 
     Args:
         token: The token, as a client sent it.
-        key: Bokeh's secret key.
+        *keys: Bokeh's secret key, or several of which any counts.
 
     Returns:
         The session id, and the visit that it is bound to.
@@ -104,9 +104,9 @@ def read_token(token: str, key: bytes) -> tuple[str, Visit]:
         InvalidTokenError: If a signature is wrong, the id is not bound, or time is up.
     """
     try:
-        payload = json.loads(_decode(_verified(token, key)))
+        payload = json.loads(_decode(_verified(token, keys)))
         session_id = payload["session_id"]
-        _verified(session_id, key)
+        _verified(session_id, keys)
         visit = Visit.of_session(session_id)
         ends = min(visit.expires, payload["session_expiry"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -134,9 +134,10 @@ def token_of_protocols(header: str | None) -> str:
     return token.strip()
 
 
-def _verified(signed: str, key: bytes) -> str:
+def _verified(signed: str, keys: Iterable[bytes]) -> str:
     base, _, signature = signed.partition(".")
-    if not hmac.compare_digest(signature.encode(), _signature(base, key).encode()):
+    right = (_signature(base, key).encode() for key in keys)
+    if not any(hmac.compare_digest(signature.encode(), one) for one in right):
         raise InvalidTokenError("the signature is wrong")
     return base
 

@@ -1,7 +1,10 @@
 """The last lines of a deployment's logs, for the one who has to find out why it does not work."""
 
+from collections.abc import Iterable
+
 from app.deployments.host import Host
 from app.deployments.records import records
+from app.timed_keys import parse
 
 _LINES = 20
 # Shorter values are no secrets, and would black out half the log.
@@ -11,10 +14,11 @@ _SECRET_LENGTH = 20
 def last_words(host: Host) -> str:
     """The last lines of each log of this deployment, without any of its secrets."""
     secrets = [
-        value
+        secret
         for record in records(host)
         for name, value in record.settings.items()
-        if name.endswith("_KEY") and len(value) >= _SECRET_LENGTH
+        for secret in _secrets_of(name, value)
+        if len(secret) >= _SECRET_LENGTH
     ]
     told = []
     for path in sorted(host.log_dir.glob(f"*-{host.deployment}*.log")):
@@ -25,3 +29,10 @@ def last_words(host: Host) -> str:
     for secret in secrets:
         text = text.replace(secret, "(secret)")
     return text
+
+
+def _secrets_of(name: str, value: str) -> Iterable[str]:
+    """The secrets in a setting."""
+    if name.endswith("_FALLBACKS"):
+        return parse(value).until
+    return [value] if name.endswith(("_KEY", "_SECRET")) else []

@@ -103,32 +103,39 @@ def everyone() -> list[User]:
     return list(session().scalars(select(User).where(User.name != PROBE).order_by(User.name)))
 
 
-def set_password(name: str, password: str, keep: str | None = None) -> None:
+def set_password(
+    name: str, password: str, keep: str | None = None, *, keep_logins: bool = False
+) -> None:
     """Replace a user's password, and end the user's logins and password links.
 
     Args:
         name: The user's name.
         password: The new password.
         keep: Id of the one login that lives on.
+        keep_logins: Whether all of them live on.
 
     Raises:
         AccountError: If there is no such user, or the password is not good enough.
     """
-    replace_hash(get(name), passwords.hashed(password, name), keep)
+    replace_hash(get(name), passwords.hashed(password, name), keep, keep_logins=keep_logins)
 
 
-def replace_hash(user: User, known: str, keep: str | None = None) -> None:
+def replace_hash(
+    user: User, known: str, keep: str | None = None, *, keep_logins: bool = False
+) -> None:
     """Do what `set_password` does, with the hash of a password that is good enough.
 
     Args:
         user: The user.
         known: The hash.
         keep: Id of the one login that lives on.
+        keep_logins: Whether all of them live on.
     """
     user.password_hash = known
     session().execute(delete(PasswordLink).where(PasswordLink.user_id == user.id))
-    logins.revoke_all(user, keep)
-    audit.record(Event.NEW_PASSWORD, user=user.name)
+    if not keep_logins:
+        logins.revoke_all(user, keep)
+    audit.record(Event.NEW_PASSWORD, user=user.name, detail="kept logins" if keep_logins else None)
     session().commit()
 
 

@@ -73,11 +73,12 @@ def list_users(as_json: bool) -> None:
 
 @user_group.command("password")
 @_name
+@click.option("--keep-logins", is_flag=True, help="Sign the user out nowhere.")
 @tells
-def set_password(name: str) -> None:
+def set_password(name: str, keep_logins: bool) -> None:
     """Set a user's password and sign the user out everywhere."""
     accounts.get(name)
-    accounts.set_password(name, _ask_password())
+    accounts.set_password(name, _ask_password(), keep_logins=keep_logins)
     click.echo(f"changed password of {name}")
 
 

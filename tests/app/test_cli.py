@@ -7,7 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from support import PASSWORD, RELEASE, REPOSITORY
+from support import PASSWORD, RELEASE, REPOSITORY, entries, sign_in
+
+from app.people.audit import COMMAND_LINE, Event
 
 
 def test_a_users_life(run):
@@ -91,6 +93,17 @@ def test_logins_are_listed(run):
     assert "127.0.0.1" in run("user", "logins", "alice").stdout
     run("user", "sign-out", "alice")
     assert run("user", "logins", "alice").stdout == ""
+
+
+@pytest.mark.usefixtures("alice")
+def test_a_password_can_be_replaced_without_a_sign_out(run, site):
+    told = run("user", "password", "alice", "--keep-logins", stdin=PASSWORD[::-1])
+    assert told.stdout == "changed password of alice\n"
+    assert len(json.loads(run("user", "logins", "alice", "--json").stdout)) == 1
+    assert sign_in(site.test_client(), "alice", PASSWORD).status_code == 401
+    assert sign_in(site.test_client(), "alice", PASSWORD[::-1]).status_code == 303
+    (entry,) = entries(site, Event.NEW_PASSWORD)
+    assert (entry.user, entry.actor, entry.detail) == ("alice", COMMAND_LINE, "kept logins")
 
 
 @pytest.mark.parametrize("upgraded", [False, True])

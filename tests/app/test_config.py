@@ -47,6 +47,10 @@ def test_a_slot_needs_neither_the_flask_key_nor_the_database():
     [
         ("SITE_SECRET_KEY", "short"),
         ("SITE_BOKEH_SECRET_KEY", "short"),
+        ("SITE_SECRET_KEY_FALLBACKS", "f" * 40),
+        ("SITE_SECRET_KEY_FALLBACKS", '{"short": "2026-12-31T12:00:00+00:00"}'),
+        ("SITE_SECRET_KEY_FALLBACKS", '{"' + "f" * 40 + '": "2026-12-31T12:00:00"}'),
+        ("SITE_BOKEH_SECRET_KEY_FALLBACKS", '{"' + "f" * 40 + '": "tomorrow"}'),
         ("SITE_DATABASE_URL", "site.db"),
         ("SITE_ORIGINS", "http://a.example"),
         ("SITE_ORIGINS", "https://a.example/"),

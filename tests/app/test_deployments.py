@@ -124,6 +124,11 @@ def host(tmp_path: Path) -> Host:
     return made
 
 
+def former(deployment: str) -> str:
+    """The key that a deployment's key has replaced."""
+    return f"the former secret of {deployment}"
+
+
 def install(host: Host, deployment: str, age: int = 0) -> None:
     """Have a deployment on a host, as the playbook does."""
     release, venv = (
@@ -137,6 +142,7 @@ def install(host: Host, deployment: str, age: int = 0) -> None:
     record.write_text(
         f"# settings\nSITE_RELEASE='{deployment}'\nSITE_RELEASE_DIR={release}\n"
         f"SITE_VENV_DIR={venv}\nSITE_SECRET_KEY='a secret of {deployment}'\n"
+        f'SITE_SECRET_KEY_FALLBACKS=\'{{"{former(deployment)}": "2026-12-31T12:00:00+00:00"}}\'\n'
     )
     os.utime(record, (time.time() - age, time.time() - age))
     host.definitions_of(deployment).write_text("[program:thing]\n")
@@ -485,11 +491,13 @@ def test_the_list_tells_what_serves_and_what_drains_with_how_many_sessions(host,
 
 def test_last_words_hold_no_secret_of_any_deployment(host):
     log = host.log_dir / f"application-{NEW}.log"
-    log.write_text("\n".join([*map(str, range(100)), f"the key is 'a secret of {OLD}'"]))
+    log.write_text(
+        "\n".join([*map(str, range(100)), f"the key is 'a secret of {OLD}', not {former(OLD)}"])
+    )
     (host.log_dir / f"application-{OLD}.log").write_text("another's log")
     told = last_words(host)
     assert told.splitlines()[0] == f"The last lines of {log}:"
     assert "(secret)" in told
-    assert "a secret of" not in told
+    assert "secret of" not in told
     assert "another's log" not in told
     assert len(told.splitlines()) == 21

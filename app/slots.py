@@ -1,16 +1,20 @@
 """The Bokeh slots as the site sees them: each tells how it is in a file beside its unix socket."""
 
 import json
-import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from app.flask_config import current_config
+from app.plots import discover
+from app.untrusted import read_file
 from app.wire import SlotStatus, status_path
 
 # Four beats: a slot that missed them has a callback that does not return, or was killed.
 _FRESH_SECONDS = 1.0
+_COMPONENT = re.compile("[a-z]+(-[a-z]+)*")
 
 
 class SlotAwayError(RuntimeError):
@@ -36,13 +40,13 @@ class Slot:
             SlotAwayError: If it does not run, or has told nothing for too long.
         """
         try:
-            with status_path(self.socket).open() as file:
-                age = time.time() - os.fstat(file.fileno()).st_mtime
-                status: SlotStatus = json.load(file)
+            content, changed_at = read_file(status_path(self.socket))
+            status = _checked(json.loads(content))
         except FileNotFoundError as error:
             raise SlotAwayError(f"slot {self.name} does not run") from error
-        except ValueError as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise SlotAwayError(f"slot {self.name} has an unreadable status file") from error
+        age = time.time() - changed_at
         # From the future is no better: somebody has set the clock back.
         if abs(age) > _FRESH_SECONDS:
             raise SlotAwayError(f"slot {self.name} hangs, or was killed: silent for {age:.0f} s")
@@ -78,3 +82,22 @@ def survey() -> tuple[dict[Slot, SlotStatus], list[str]]:
         else:
             taking[slot] = status
     return taking, away
+
+
+def _checked(told: Any) -> SlotStatus:
+    """Take a status only as it should be: what the site shows and loads comes out of it.
+
+    Raises:
+        ValueError, KeyError, TypeError or AttributeError: If it is none.
+    """
+    plots = [told["plots"][name] for name in discover()]
+    components = [component for plot in plots for component in plot["components"]]
+    errors = [plot["error"] for plot in plots]
+    if (
+        not all(isinstance(text, (str, type(None))) for text in (told["cause"], *errors))
+        or not all(map(_COMPONENT.fullmatch, components))
+        or not (isinstance(told["sessions"], int) and told["sessions"] >= 0)
+    ):
+        raise ValueError("not the status of a slot")
+    status: SlotStatus = told
+    return status

@@ -27,7 +27,8 @@ class Host:
         slot_memory: What a slot may need before it is replaced, in MB.
         kept: How many deployments stay on the host to go back to, the serving one included.
         command: The application's command line.
-        run_dir: Directory of the sockets.
+        run_dir: Directory of the slots' sockets and statuses, where plots may write.
+        application_dir: Directory of the websites' sockets, where they may not.
         records_dir: Directory of each deployment's settings, in a file named by its id.
         programs_dir: Directory of Supervisor's program definitions.
         supervisor_socket: Socket that supervisord listens on.
@@ -46,6 +47,7 @@ class Host:
     kept: int
     command: Path
     run_dir: Path
+    application_dir: Path
     records_dir: Path
     programs_dir: Path
     supervisor_socket: Path
@@ -94,7 +96,10 @@ class Host:
 
     def socket_of(self, deployment: str) -> Path:
         """The website's socket of a deployment."""
-        return self.run_dir / _SOCKET.format(deployment)
+        # Another release may have another place for it.
+        if deployment == self.serving:
+            return self.serving_link.readlink()
+        return self.application_dir / _SOCKET.format(deployment)
 
     def definitions_of(self, deployment: str) -> Path:
         """Supervisor's definitions of a deployment's programs."""
@@ -132,6 +137,7 @@ _VARIABLES: Variables = {
     "kept": ("SITE_DEPLOYMENTS_KEPT", a_number, ""),
     "command": _path("SITE_COMMAND"),
     "run_dir": _path("SITE_RUN_DIR"),
+    "application_dir": _path("SITE_APPLICATION_DIR"),
     "records_dir": _path("SITE_RECORDS_DIR"),
     "programs_dir": _path("SITE_PROGRAMS_DIR"),
     "supervisor_socket": _path("SITE_SUPERVISOR_SOCKET"),

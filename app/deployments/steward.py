@@ -64,8 +64,9 @@ def clear_retired(host: Host, supervisor: Supervisor) -> None:
         if not any(process.alive for process in processes):
             supervisor.forget(deployment)
             # A process that was killed leaves them behind.
-            for path in host.run_dir.glob(f"*-{deployment}[-.]*"):
-                path.unlink(missing_ok=True)
+            for folder in (host.run_dir, host.application_dir):
+                for path in folder.glob(f"*-{deployment}[-.]*"):
+                    path.unlink(missing_ok=True)
         elif any(process.state == "RUNNING" and not drains(host, process) for process in processes):
             # It crashed and came back, or whoever switched was interrupted.
             retire(host, supervisor, deployment)

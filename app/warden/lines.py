@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from http import HTTPStatus
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from app.config import SLOT
 from app.unix_http import UnixConnection
@@ -19,6 +19,9 @@ _PATIENCE_SECONDS = 0.4
 # When the question is asked anew.
 _ANSWER_SECONDS = 10.0
 _MOST_AT_ONCE = 64
+_MOST_BYTES = 16 << 20
+_LONGEST_TEXT = 255
+_LARGEST_NUMBER = 1 << 53
 _SILENT = (OSError, http.client.HTTPException, ValueError, KeyError, TypeError)
 
 Reasons = dict[str, str]
@@ -81,8 +84,8 @@ class Lines:
         try:
             connection.connect()
             connection.request("POST", slot_path(slot) + SESSIONS_PATH, json.dumps(ends))
-            answer = connection.getresponse()
-            body = answer.read()
+            with connection.getresponse() as answer:
+                body = answer.read(_MOST_BYTES)
         except (FileNotFoundError, ConnectionRefusedError):
             return None
         finally:
@@ -99,14 +102,25 @@ class UnableError(RuntimeError):
 def _read(body: bytes) -> SlotAnswer:
     """Read an answer; what another release adds does not matter.
 
+    A plot's code could have given it, so the database gets nothing from it that it cannot hold.
+
     Raises:
         ValueError, KeyError or TypeError: If it is no answer.
     """
     told = json.loads(body)
-    presences = [{name: one[name] for name in Presence.__annotations__} for one in told["sessions"]]
-    return SlotAnswer(
-        release=told["release"],
-        status=told["status"],
-        resident_bytes=int(told["resident_bytes"]),
-        sessions=cast("list[Presence]", presences),
-    )
+    kinds = {**SlotAnswer.__annotations__, "sessions": list}
+    answer = _typed(told, kinds)
+    answer["sessions"] = [_typed(one, Presence.__annotations__) for one in answer["sessions"]]
+    return cast("SlotAnswer", answer)
+
+
+def _typed(told: dict[str, Any], kinds: Mapping[str, Any]) -> dict[str, Any]:
+    for name, kind in kinds.items():
+        value = told[name]
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} is {value!r:.50}")
+        if isinstance(value, str) and not (len(value) <= _LONGEST_TEXT and value.isprintable()):
+            raise ValueError(f"{name} is {value!r:.50}")
+        if isinstance(value, int) and not 0 <= value < _LARGEST_NUMBER:
+            raise ValueError(f"{name} is {value!r:.50}")
+    return {name: told[name] for name in kinds}

@@ -127,8 +127,8 @@ def test_three_deploys_and_a_rollback_under_load(
 
 def leftovers(site: Site) -> set[str]:
     """Deployments of which there is a socket, a status, a definition or a program."""
-    run_dir, definitions = site.variables["site_run_dir"], site.variables["site_programs_dir"]
-    told = site.command("ls", run_dir, definitions, user="root").stdout
+    names = ("site_run_dir", "site_application_run_dir", "site_programs_dir")
+    told = site.command("ls", *(site.variables[name] for name in names), user="root").stdout
     # Its status is not 0 where something does not run, as no spare does.
     told += site.attempt("supervisorctl", "status", user="root").stdout.replace(":", " ")
     words = {word for line in told.splitlines() for word in line.replace(".", "-").split("-")}

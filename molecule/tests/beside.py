@@ -36,12 +36,15 @@ class Beside:
         command = ("journalctl", "--no-pager", "--output=cat", f"--unit={self._unit('*')}")
         return self.site.command(*command, user="root").stdout
 
-    def run(self, program: str, *command: str, **settings: str) -> None:
-        """Start a program as the site's user, with the settings of what serves, but for some.
+    def run(
+        self, program: str, *command: str, user: str = "site_app_user", **settings: str
+    ) -> None:
+        """Start a program with the settings of what serves, but for some.
 
         Args:
             program: A name for it.
             *command: Its command, below the virtual environment.
+            user: The variable that names that user.
             **settings: Other values of the environment.
         """
         variables = self.site.variables
@@ -50,7 +53,7 @@ class Beside:
             *("systemd-run", "--collect"),
             f"--unit={self._unit(program)}",
             f"--property=EnvironmentFile={record}",
-            f"--property=User={variables['site_app_user']}",
+            f"--property=User={variables[user]}",
             f"--property=WorkingDirectory={self.folder}",
             "/usr/bin/env",
             *(f"{name}={value}" for name, value in settings.items()),
@@ -92,7 +95,8 @@ def beside(site: Site, name: str, number: int, *options: str, **settings: str) -
         for file in files:
             copy.write(f"app/plots/{file.name}", file.read_text())
         command = ("python", "-m", "app.slot", "--name", slot, "--unix-socket", copy.socket)
-        copy.run("slot", *command, "--drain-seconds", "0", *options, **settings)
+        options = ("--drain-seconds", "0", *options)
+        copy.run("slot", *command, *options, user="site_plots_user", **settings)
         poll(
             lambda: site.attempt("test", "-S", copy.socket, user="root").returncode == 0,
             _STARTS_WITHIN,

@@ -450,11 +450,13 @@ with socket.socket(socket.AF_UNIX) as knocking:
 """
 
 
-def knock_at_socket(site: Site, user: str, name: str, path: str, **headers: str) -> str:
+def knock_at_socket(
+    site: Site, user: str, name: str, path: str, folder: str = "site_run_dir", **headers: str
+) -> str:
     """The status that a socket on the host answers a user of the host."""
     lines = [f"GET {path} HTTP/1.1", *(f"{k.replace('_', '-')}: {v}" for k, v in headers.items())]
     question = {
-        "socket": f"{site.variables['site_run_dir']}/{name}.sock",
+        "socket": f"{site.variables[folder]}/{name}.sock",
         "request": "\r\n".join([*lines, "", ""]),
     }
     answer = site.python(KNOCK_AT_SOCKET, user, text=json.dumps(question))
@@ -494,30 +496,15 @@ def test_a_slot_serves_nothing_but_websockets(site, visit, ticket, page):
 def test_other_users_of_the_host_reach_no_slot(site, path):
     operator = site.command("id", "--user", "--name").stdout.strip()
     for user in ("nobody", operator):
-        for slot in (*site.slots, site.program("application")):
+        for slot in site.slots:
             asked = f"{PREFIX}/{slot}{path}"
             assert knock_at_socket(site, user, slot, asked, Host="localhost") == "no permission"
 
 
-def test_no_program_of_ours_listens_on_a_port(site):
-    lines = site.command("ss", "--no-header", "--tcp", "--listening", "--numeric").stdout
-    addresses = (line.split()[3] for line in lines.splitlines())
-    # Ubuntu's own resolver listens to its host.
-    public = (address for address in addresses if not address.startswith("127.0.0.5"))
-    ports = {address.rpartition(":")[2] for address in public}
-    site.observed.append(f"ports {sorted(ports)}")
-    assert {"80", "443"} <= ports <= {"80", "443", "22"}
-
-
-def flask_cookie(key: str, original: str, site: Site, **changed: str) -> str:
-    """A login cookie with the content of another one, signed with a key."""
-
-    def serializer(key: str) -> Any:
-        app = Flask(__name__)
-        app.secret_key = key
-        return SecureCookieSessionInterface().get_signing_serializer(app)
-
-    content = serializer(site.secrets["vault_flask_secret_key"]).loads(original)
-    forged = str(serializer(key).dumps({**content, **changed}))
-    assert forged != original
-    return forged
+def test_other_users_of_the_host_do_not_reach_the_website_behind_nginx(site):
+    operator = site.command("id", "--user", "--name").stdout.strip()
+    website, folder = site.program("application"), "site_application_run_dir"
+    for user in ("nobody", operator, site.variables["site_plots_user"]):
+        assert knock_at_socket(site, user, website, "/healthz", folder) == "no permission"
+    web_user = site.variables["site_web_user"]
+    assert knock_at_socket(site, web_user, website, "/healthz", folder) == "200"

@@ -40,8 +40,9 @@ def test_the_code_is_the_committed_code(site):
     assert sorted(site.python(HASH_AS_GIT, "root", text=release).splitlines()) == sorted(committed)
 
 
-def test_the_user_cannot_sign_in_to_the_host(host, site):
-    user = host.user(site.variables["site_app_user"])
+@pytest.mark.parametrize("name", ["site_app_user", "site_plots_user"])
+def test_the_users_cannot_sign_in_to_the_host(host, site, name):
+    user = host.user(site.variables[name])
     assert user.shell == "/usr/sbin/nologin"
     assert user.groups == [user.name]
     assert user.uid < 1000
@@ -53,7 +54,9 @@ def test_the_user_cannot_sign_in_to_the_host(host, site):
     ("path", "owner", "mode"),
     [
         ("site_data_dir", "site_app_user", 0o750),
-        ("site_run_dir", "site_app_user", 0o2750),
+        # What these let whom do beyond that, test_access.py and test_sandbox.py find out.
+        ("site_application_run_dir", None, 0o770),
+        ("site_run_dir", None, 0o1770),
         ("site_release_dir", None, 0o755),
     ],
 )
@@ -66,7 +69,7 @@ def test_directories_belong_to_whom_they_should(host, site, path, owner, mode):
 
 
 def test_the_database_is_out_of_reach_of_other_users(site):
-    for user in ("nobody", site.variables["site_web_user"]):
+    for user in ("nobody", site.variables["site_web_user"], site.variables["site_plots_user"]):
         listing = site.attempt("ls", site.variables["site_data_dir"], user=user)
         assert "Permission denied" in listing.stderr
 

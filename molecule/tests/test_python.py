@@ -36,7 +36,7 @@ def test_the_lock_that_was_installed_is_kept_beside_it(site):
     assert kept.strip() == site.variables["site_lock"].strip()
 
 
-@pytest.mark.parametrize("user", ["site_app_user", "site_web_user"])
+@pytest.mark.parametrize("user", ["site_app_user", "site_plots_user", "site_web_user"])
 def test_the_runtime_users_cannot_change_the_code(site, user):
     command = ("find", site.variables["site_lib_dir"], "-not", "-type", "l", "-writable")
     assert site.command(*command, user=site.variables[user]).stdout == ""

@@ -54,7 +54,8 @@ def test_ops_see_every_program_run_without_sudo(site, wanted, spares):
 
 
 def test_other_users_cannot_ask_supervisord(site):
-    for user in ("nobody", site.variables["site_app_user"], site.variables["site_web_user"]):
+    users = ("site_app_user", "site_plots_user", "site_web_user")
+    for user in ("nobody", *(site.variables[user] for user in users)):
         asked = site.attempt("supervisorctl", "status", user=user)
         assert asked.returncode != 0
         assert "RUNNING" not in asked.stdout
@@ -64,7 +65,8 @@ def test_programs_run_the_release_as_an_unprivileged_user(site, pids):
     for name, pid in pids.items():
         user = site.command("ps", "-o", "user:32=", "-p", pid).stdout.strip()
         # The steward starts programs and removes releases; it runs no plot and knows no secret.
-        assert user == ("root" if "steward" in name else site.variables["site_app_user"])
+        wanted = {"steward": "root", "bokeh_apps": site.variables["site_plots_user"]}
+        assert user == wanted.get(name.split("-")[0], site.variables["site_app_user"])
         folder = site.command("readlink", f"/proc/{pid}/cwd", user="root").stdout.strip()
         assert folder == site.variables["site_release_dir"]
 

@@ -42,7 +42,7 @@ def processes(site: Site) -> dict[int, Process]:
 def ours(site: Site) -> Counter[tuple[str, str, str]]:
     """The processes of the site, each with its user and its parent's command."""
     all_of_them = processes(site)
-    users = {site.variables["site_app_user"], site.variables["site_web_user"]}
+    users = {site.variables[f"site_{who}_user"] for who in ("app", "plots", "web")}
     return Counter(
         (process.user, process.command, all_of_them[process.parent].command)
         for process in all_of_them.values()

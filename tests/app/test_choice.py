@@ -1,6 +1,8 @@
 """Which slot a visit goes to, from what the slots have told in their files."""
 
+import os
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from support import tell
@@ -9,6 +11,8 @@ from app.choice import PlotFailedError, SiteFullError, choose, unavailable
 from app.plots import discover
 from app.slots import Slot
 from app.wire import status_path
+
+ALL_PLOTS = {name: {"components": ["bokeh"], "error": None} for name in discover()}
 
 
 def chosen(count: int) -> Counter:
@@ -24,7 +28,8 @@ def view(site):
 
 
 def test_tells_what_the_page_needs(slots: list[Slot]):
-    tell(slots[0], plots={"sliders": {"components": ["bokeh", "bokeh-widgets"], "error": None}})
+    sliders = {"components": ["bokeh", "bokeh-widgets"], "error": None}
+    tell(slots[0], plots=ALL_PLOTS | {"sliders": sliders})
     assert choose("sliders") == (slots[0], ["bokeh", "bokeh-widgets"])
 
 
@@ -72,8 +77,37 @@ def test_half_a_file_is_none(slots: list[Slot]):
     assert chosen(3) == {slots[1]: 3}
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"plots": {}},
+        {"plots": []},
+        {"cause": ["replaced"]},
+        {"sessions": -5},
+        {"sessions": "0"},
+        {"plots": ALL_PLOTS | {"sliders": {"components": ["../../evil"], "error": None}}},
+        {"plots": ALL_PLOTS | {"sliders": {"components": ["bokeh"], "error": {"a": 1}}}},
+    ],
+    ids=str,
+)
+def test_a_forged_status_is_none(slots: list[Slot], forged: dict):
+    tell(slots[0], **forged)
+    tell(slots[1], sessions=100)
+    assert chosen(3) == {slots[1]: 3}
+    assert unavailable() == set()
+
+
+def test_what_is_no_file_is_no_status(slots: list[Slot], tmp_path: Path):
+    tell(slots[1], sessions=100)
+    status_path(slots[1].socket).rename(tmp_path / "elsewhere")
+    status_path(slots[0].socket).symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(status_path(slots[1].socket))
+    with pytest.raises(SiteFullError):
+        choose("sliders")
+
+
 def test_a_plot_goes_where_it_can_be_shown(slots: list[Slot]):
-    broken = {"sliders": {"components": [], "error": "division by zero"}}
+    broken = ALL_PLOTS | {"sliders": {"components": [], "error": "division by zero"}}
     tell(slots[0], plots=broken)
     with pytest.raises(PlotFailedError):
         choose("sliders")
@@ -82,13 +116,12 @@ def test_a_plot_goes_where_it_can_be_shown(slots: list[Slot]):
 
 
 def test_a_plot_is_unavailable_once_every_slot_has_failed_with_it(slots: list[Slot]):
-    well = {name: {"components": ["bokeh"], "error": None} for name in discover()}
-    broken = well | {"sliders": {"components": [], "error": "division by zero"}}
+    broken = ALL_PLOTS | {"sliders": {"components": [], "error": "division by zero"}}
     tell(slots[0], plots=broken)
     assert unavailable() == {"sliders"}
-    tell(slots[1], plots=well)
+    tell(slots[1], plots=ALL_PLOTS)
     assert unavailable() == set()
-    tell(slots[1], plots=well, cause="memory")
+    tell(slots[1], plots=ALL_PLOTS, cause="memory")
     assert unavailable() == {"sliders"}
     tell(slots[0], plots=broken, cause="memory")
     assert unavailable() == set()

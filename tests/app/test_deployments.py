@@ -94,7 +94,7 @@ def supervisor() -> FakeSupervisor:
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
     """A host on which the deployment OLD serves, and NEW is installed."""
-    folders = ("run", "records", "programs", "log", "releases", "venvs", "bokehjs")
+    folders = ("run", "application", "records", "programs", "log", "releases", "venvs", "bokehjs")
     for name in folders:
         (tmp_path / name).mkdir()
     command = tmp_path / "bokeh-site"
@@ -107,6 +107,7 @@ def host(tmp_path: Path) -> Host:
         kept=2,
         command=command,
         run_dir=tmp_path / "run",
+        application_dir=tmp_path / "application",
         records_dir=tmp_path / "records",
         programs_dir=tmp_path / "programs",
         supervisor_socket=tmp_path / "supervisor.sock",
@@ -386,6 +387,16 @@ def test_what_serves_is_not_taken_away_even_if_it_is_not_ready(host, supervisor,
     assert host.serving == NEW
     assert "application" in supervisor.running(NEW)
     assert host.definitions_of(NEW).exists()
+
+
+def test_what_serves_has_its_socket_where_its_own_release_put_it(host, supervisor, website):
+    elsewhere = host.run_dir / f"application-{OLD}.sock"
+    host.serving_link.unlink()
+    host.serving_link.symlink_to(elsewhere)
+    website(503, json.dumps({"problems": ["no data"]}))
+    with pytest.raises(DeploymentError):
+        prepare(host, supervisor)
+    assert host.candidate_link.readlink() == elsewhere
 
 
 @pytest.mark.usefixtures("website")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -10,8 +11,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingUnixStreamServer
+from threading import Thread
 
 import pytest
 from flask import Flask
@@ -343,6 +347,68 @@ def test_a_slot_of_an_older_release_is_asked_once(running, warden, monkeypatch, 
     assert caplog.messages == [
         f"slot {running.slot.name} is of a release that tells of no sessions"
     ]
+
+
+@contextmanager
+def lying_slot(config: Config, number: int, answer: object) -> Iterator[None]:
+    """A slot whose plot has made up what it tells."""
+    body = json.dumps(answer).encode()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    path = config.run_dir / f"unit-{RELEASE}-{number}.sock"
+    with ThreadingUnixStreamServer(str(path), Handler) as server:
+        Thread(target=server.serve_forever, args=(0.01,)).start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+
+
+PRESENCE = {
+    **dict.fromkeys(("address", "closed_at", "ended")),
+    **dict.fromkeys(("expires", "opened_at", "last_event_at"), 1),
+    **dict.fromkeys(("id", "login", "user", "plot"), "x"),
+}
+ANSWER = {"release": RELEASE, "status": "ok", "resident_bytes": 1, "sessions": [PRESENCE]}
+
+
+LIES = (
+    [],
+    ANSWER | {"sessions": {}},
+    ANSWER | {"resident_bytes": 1 << 80},
+    ANSWER | {"status": "\ud800"},
+    ANSWER | {"release": "x" * 300},
+    ANSWER | {"sessions": [PRESENCE | {"login": {}}]},
+    ANSWER | {"sessions": [PRESENCE | {"opened_at": 1 << 80}]},
+)
+
+
+def test_what_a_plot_made_up_keeps_nobody_from_being_ended(site, config, running, warden, caplog):
+    alice = Viewer(site, running, "alice")
+
+    async def scenario() -> None:
+        async with AsyncExitStack() as stack:
+            websocket = await alice.enter(stack)
+            with site.app_context():
+                sign_out(alice)
+            for _ in range(2):
+                await asyncio.to_thread(warden.try_look)
+            with pytest.raises(ConnectionClosed):
+                await asyncio.wait_for(websocket.recv(), WITHIN_SECONDS)
+
+    with ExitStack() as stack:
+        for number, lie in enumerate(LIES, start=1):
+            stack.enter_context(lying_slot(config, number, lie))
+        asyncio.run(scenario())
+    assert len([m for m in caplog.messages if "does not tell of its sessions" in m]) == len(LIES)
 
 
 def test_another_hosts_sessions_are_left_alone(site, warden):

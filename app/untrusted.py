@@ -1,0 +1,27 @@
+"""Reading what a plot's code could have written: where slots write, plots can."""
+
+import os
+import stat
+from pathlib import Path
+
+_MOST_BYTES = 1 << 20
+
+
+def read_file(path: Path) -> tuple[bytes, float]:
+    """Read a file, whatever it is that was put there under its name.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its first MB, and when it was changed last, in seconds since the epoch.
+
+    Raises:
+        OSError: If there is no file, but perhaps a link to somewhere else, or a pipe.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        told = os.fstat(descriptor)
+        if not stat.S_ISREG(told.st_mode):
+            raise OSError(f"{path} is no file")
+        return file.read(_MOST_BYTES), told.st_mtime

@@ -240,6 +240,15 @@ def test_another_name_makes_another_certificate(serving: Settings, ca: Ca) -> No
     assert checking.faults(named) == []
 
 
+def test_another_name_is_a_reason_whoever_signs(settings: Settings) -> None:
+    renew(settings)
+    pair = in_place(settings)
+    source = renewing.Source(pair.source, lambda _: pair)
+    assert renewing.why(pair, source, NAMES) == ""
+    assert renewing.why(pair, source, NAMES[:1]) == "the names have changed"
+    assert renewing.why(pair, replace(source, name="acme"), NAMES) != ""
+
+
 def test_a_dry_run_only_tells(serving: Settings) -> None:
     before = in_place(serving)
     assert renew(serving, new_key=True, dry_run=True) == ["renewed: as was asked for"]
@@ -252,7 +261,11 @@ def test_plain_files_of_an_earlier_release_make_room(settings: Settings, tmp_pat
         shutil.copy(old[f"site_certificate_{name}_file"], settings.folder)
     server = Server(settings.folder)
     subprocess.run(server.reload, check=True)
-    assert renew(replace(settings, port=server.port, reload=server.reload))
+    before, upgraded = in_place(settings), replace(settings, port=server.port)
+    with pytest.raises(CertificateError, match="is still served"):
+        renew(replace(upgraded, reload=["false"]))
+    assert in_place(settings) == before
+    assert renew(replace(upgraded, reload=server.reload))
     assert in_place(settings).source.startswith("own ")
     server.close()
 

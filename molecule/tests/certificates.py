@@ -27,6 +27,7 @@ def write_pair(folder: Path, *names: str, days: int = 30) -> dict[str, str]:
     form = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     (folder / "chain.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, *form))
+    (folder / "key.pem").chmod(0o600)
     return {
         "site_certificate_kind": "provided",
         "site_certificate_chain_file": str(folder / "chain.pem"),

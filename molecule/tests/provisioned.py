@@ -163,13 +163,15 @@ class Site:
 
     @cached_property
     def certificate(self) -> str:
-        """The site's certificate."""
+        """The site's certificate, and those above it."""
         return self.command("cat", self.variables["site_certificate_chain"]).stdout
 
-    @cached_property
+    @property
     def trust(self) -> ssl.SSLContext:
         """TLS that trusts this host's certificate, and no other."""
-        return ssl.create_default_context(cadata=self.certificate)
+        trusted = ssl.create_default_context(cadata=self.certificate)
+        trusted.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        return trusted
 
     @property
     def container(self) -> str:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from provisioned import Inventory, Site, poll
-from visitor import SECONDS, Line
+from visitor import SECONDS, Line, Visitor
 
 testinfra_hosts = ["ansible://app"]
 
@@ -47,10 +47,47 @@ def test_the_certificate_is_valid_for_a_while(site):
     assert certificate.not_valid_after_utc > now + dt.timedelta(days=30)
 
 
-def test_only_root_reads_the_key(host, site):
+def test_only_root_reads_the_keys(host, site):
+    paths = [site.variables["site_certificate_key"]]
+    paths.append(str(Path(paths[0]).with_name("issuer-key.pem")))
     with host.sudo():
-        key = host.file(site.variables["site_certificate_key"])
-        assert (key.user, key.group, key.mode) == ("root", "root", 0o600)
+        for path in site.command("readlink", "--canonicalize", *paths, user="root").stdout.split():
+            key = host.file(path)
+            assert (key.user, key.group, key.mode) == ("root", "root", 0o600)
+
+
+def test_who_trusts_the_environments_authority_trusts_the_site(inventory: Inventory, site: Site):
+    folder = site.variables.get("certificate_authority_dir", f"{inventory.path}/ca")
+    trust = ssl.create_default_context(cafile=f"{folder}/ca.pem")
+    for name in site.variables["site_names"]:
+        Line(site.address, trust, name).connect().close()
+    assert (Path(folder) / "ca-key.pem").read_text().startswith("$ANSIBLE_VAULT;")
+
+
+def test_timers_renew_and_check(site: Site):
+    """What they start works, within its sandbox."""
+    for name in ("site-certificate-renew", "site-certificate-check"):
+        assert site.command("systemctl", "is-enabled", f"{name}.timer").stdout == "enabled\n"
+        assert site.command("systemctl", "is-active", f"{name}.timer").stdout == "active\n"
+        site.command("systemctl", "start", f"{name}.service", user="root")
+
+
+def test_a_renewal_cuts_nobody_off(site: Site, alice: Visitor):
+    before = shown(site)
+    with alice.session(alice.ticket("sliders")) as session:
+        site.command("site-certificate", "renew", "--new-key", user="root")
+        assert shown(site) != before
+        assert shown(site).public_key() != before.public_key()
+        session.change("amplitude", 2.5)
+    site.command("site-certificate", "check", user="root")
+
+
+def test_the_check_finds_a_name_that_is_not_served(site: Site):
+    config = json.loads(site.command("cat", "/etc/site-certificate.json").stdout)
+    asked = ("site-certificate", "--config", "/dev/stdin", "check")
+    told = site.attempt(*asked, user="root", text=json.dumps({**config, "names": ["other.test"]}))
+    assert told.returncode == 1
+    assert "serves nothing good for other.test: " in told.stderr
 
 
 def make_pair(folder: Path, domains: list[str]) -> x509.Certificate:
@@ -72,6 +109,7 @@ def make_pair(folder: Path, domains: list[str]) -> x509.Certificate:
     (folder / "chain.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (folder / "key.pem").write_bytes(private)
+    (folder / "key.pem").chmod(0o600)
     return certificate
 
 
@@ -79,10 +117,13 @@ def make_pair(folder: Path, domains: list[str]) -> x509.Certificate:
 def kept_pair(site: Site) -> Iterator[None]:
     """Key and certificate of before are back after the test."""
     folder = str(Path(site.variables["site_certificate_key"]).parent)
-    site.command("cp", "--archive", folder, f"{folder}.kept", user="root")
+    kept = (folder, "/etc/site-certificate.json")
+    for path in kept:
+        site.command("cp", "--archive", path, f"{path}.kept", user="root")
     yield
-    site.command("rm", "--recursive", folder, user="root")
-    site.command("mv", f"{folder}.kept", folder, user="root")
+    for path in kept:
+        site.command("rm", "--recursive", path, user="root")
+        site.command("mv", f"{path}.kept", path, user="root")
     site.command("systemctl", "reload", "nginx", user="root")
     own = x509.load_pem_x509_certificate(
         site.command("cat", site.variables["site_certificate_chain"]).stdout.encode()

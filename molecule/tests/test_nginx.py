@@ -94,7 +94,7 @@ def test_tls_1_2_takes_modern_ciphers_only(site):
 
 
 def test_http_2_is_offered(site):
-    tls = ssl.create_default_context(cadata=site.certificate)
+    tls = site.trust
     tls.set_alpn_protocols(["h2", "http/1.1"])
     with Line(site.address, tls, site.domain).connect() as connection:
         assert connection.selected_alpn_protocol() == "h2"

@@ -1,0 +1,1 @@
+"""The site's certificate on a host: where it comes from, where it is, and what is served."""

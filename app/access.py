@@ -7,7 +7,7 @@ visit is one too many.
 
 import re
 from collections.abc import Iterator
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from flask import Blueprint, Flask, Response, request
 
@@ -52,9 +52,10 @@ def decide() -> Response:
 
 def _is_own_visit(login: LiveLogin) -> bool:
     config = current_config()
-    url = urlsplit(request.headers.get("X-Original-URI", ""))
-    path = _WEBSOCKET.fullmatch(url.path)
-    query = {name.lower() for name, _ in parse_qsl(url.query, keep_blank_values=True)}
+    # Not split as a URL: what begins with two slashes, as a path may, would be read as a host.
+    asked, _, arguments = request.headers.get("X-Original-URI", "").partition("?")
+    path = _WEBSOCKET.fullmatch(asked)
+    query = {name.lower() for name, _ in parse_qsl(arguments, keep_blank_values=True)}
     # Browsers always send an Origin with a websocket, so its absence is no excuse.
     if not path or query & _QUERY_NAMES or request.headers.get("Origin") not in config.origins:
         return False

@@ -4,7 +4,7 @@ import argparse
 import logging
 import os
 import sys
-from xmlrpc.client import Fault
+from xmlrpc.client import Fault  # nosec B411 # only root's own supervisord answers
 
 from app.config import ConfigError
 from app.deployments.host import DeploymentError, Host

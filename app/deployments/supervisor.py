@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from xmlrpc.client import Fault, ServerProxy, Transport
+from xmlrpc.client import Fault, ServerProxy, Transport  # nosec B411 # of root's own supervisord
 
 from app.unix_http import UnixConnection
 

@@ -32,7 +32,7 @@ class Event(str, Enum):
     USER_DISABLED = "user disabled"
     USER_ENABLED = "user enabled"
     USER_REMOVED = "user removed"
-    NEW_PASSWORD = "password changed"  # noqa: S105 # names an event
+    NEW_PASSWORD = "password changed"  # noqa: S105 # nosec B105 # names an event
     IDENTITY_LINKED = "identity linked"
     LINK_MADE = "password link made"
     LINK_USED = "password link used"

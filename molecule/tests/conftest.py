@@ -14,8 +14,10 @@ OBSERVED = pytest.StashKey[dict[str, list[str]]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name our mark, and make room for what the tests observe."""
+    """Name our marks, and make room for what the tests observe."""
     config.addinivalue_line("markers", f"{LAST}: looks back at what the other tests left behind")
+    told = "shows the same on every system: of the scenarios, only default runs it"
+    config.addinivalue_line("markers", f"once: {told}")
     config.stash[OBSERVED] = {}
 
 

@@ -152,6 +152,7 @@ def test_a_check_of_a_provisioned_host_finds_nothing_to_do(site, checked):
     assert told["ok"] > 30
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("role", roles())
 def test_each_role_runs_alone(site, nobody, runs_by_role, role):
     run = runs_by_role[role]
@@ -164,6 +165,7 @@ def test_each_role_runs_alone(site, nobody, runs_by_role, role):
     assert nobody.get("/healthz").status == 200
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_refused_in_a_sentence_before_anything_is_touched(site, refusals, mistake):
     run = refusals[mistake].result()
@@ -177,6 +179,7 @@ def test_a_mistake_is_refused_in_a_sentence_before_anything_is_touched(site, ref
         assert secret not in said
 
 
+@pytest.mark.once
 def test_the_example_environment_is_complete(site):
     """It names every option of the site, and no other."""
     text = (REPOSITORY / "inventory/example/group_vars/all/site.yml").read_text()

@@ -127,6 +127,8 @@ def test_refuses_a_foreign_origin(alice, visit, key, origin):
         f"/bokeh_plots/{SLOT}/sliders/autoload.js",
         f"/bokeh_plots/{SLOT}/sliders/ws/",
         f"/bokeh_plots//{SLOT}/sliders/ws",
+        f"//plots.test{PATH}",
+        f"//[{PATH}",
         f"/bokeh_plots/{SLOT}/x/%2e%2e/sliders/ws",
         f"{PATH}?bokeh-session-id=x",
         f"{PATH}?a=b&Bokeh-Token=x",

@@ -193,11 +193,11 @@ def test_a_plot_that_takes_the_process_with_it_does_so_once(tmp_path, code, trac
     limits.write_text(limits.read_text().replace("_SPARE_SECONDS = 5.0", "_SPARE_SECONDS = 1"))
     with (
         pytest.raises(AssertionError, match="the slot has exited"),
-        run_slot(tmp_path, cwd=copy, build_seconds=1),
+        run_slot(tmp_path, cwd=copy, build_seconds=2),
     ):
         pass
     assert trace in log_of(tmp_path)
-    with run_slot(tmp_path, "--retry-seconds", "0.1", cwd=copy, build_seconds=1) as running:
+    with run_slot(tmp_path, "--retry-seconds", "0.1", cwd=copy, build_seconds=2) as running:
         assert "plot ends: it ended the process that built it" in errors(running)["ends"]
         assert open_document(running.slot, "sliders", SECRET)["roots"]
         time.sleep(3)

@@ -18,7 +18,6 @@ from app.parsing import is_private, json_object
 from app.timed_keys import KEY_LENGTH, TimedKeys
 
 PLOT_BUILD_SECONDS = 20.0
-MESSAGE_MAX_MB = 2
 RELEASE = re.compile(r"[0-9a-f]{12}")
 SLOT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-[0-9a-f]{12}-[0-9]+")
 
@@ -191,7 +190,7 @@ _SLOT_VARIABLES: Variables = {
         _time("seconds"),
         f"{PLOT_BUILD_SECONDS:g}",
     ),
-    "message_max_mb": ("SITE_MESSAGE_MAX_MB", a_number, f"{MESSAGE_MAX_MB}"),
+    "message_max_mb": ("SITE_MESSAGE_MAX_MB", a_number, "2"),
 }
 _SITE_VARIABLES: Variables = {
     "secret_key": ("SITE_SECRET_KEY", _key, ""),

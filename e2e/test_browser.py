@@ -130,6 +130,14 @@ def test_a_refused_websocket_is_told_with_a_way_out(viewer: Page, screenshots: P
     viewer.screenshot(path=screenshots / "refused.png")
 
 
+def test_who_has_too_many_plots_open_is_told(viewer: Page):
+    viewer.route_web_socket("**/ws", lambda websocket: websocket.close())
+    viewer.route("**/state/*", lambda route: route.fulfill(status=429))
+    viewer.goto("/sliders")
+    expect(viewer.get_by_role("status")).to_contain_text("Too many plots are open")
+    expect(viewer.get_by_role("button", name="Reload the page")).to_be_visible()
+
+
 def test_a_killed_slot_is_told_and_the_page_comes_back(viewer: Page, site: Site):
     viewer.goto("/sliders")
     wait_until(viewer, lambda: len(column(viewer, "wave", "y")) > 100)

@@ -8,8 +8,8 @@ import { clear, leave, offerReload, tell } from "./status.js";
 const { token, path, name, request } = JSON.parse(document.getElementById("session").textContent);
 const place = document.getElementById("plot");
 
-// What the site says of this viewer, as a status: that the login has ended, that the plot is no longer
-// open to it, that it has too many open; or nothing, if the site cannot be reached.
+// What the site says of this viewer, as a status: that the login has ended, that the plot is no
+// longer open to it, that it has too many open; or nothing, if the site cannot be reached.
 async function refusal() {
   try {
     return (await fetch(`/state/${name}`)).status;

@@ -10,7 +10,7 @@ import pytest
 
 testinfra_hosts = ["ansible://app"]
 
-SCRIPT = re.compile(r'<script defer src="(?P<url>/static/bokeh/[^"]+)" integrity="(?P<sri>[^"]+)"')
+SCRIPT = re.compile(r'<script [^>]*src="(?P<url>/static/bokeh/[^"]+)" integrity="(?P<sri>[^"]+)"')
 
 COMPARE = """
 import hashlib, json, pathlib, sys

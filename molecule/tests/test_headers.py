@@ -182,6 +182,13 @@ def test_a_refused_websocket_has_its_headers_once(alice, nobody, ticket: Ticket)
         assert (answer.status, watched(answer)) == (status, ERROR)
 
 
+def test_what_a_slot_refuses_has_its_headers_once(alice):
+    ticket = alice.ticket("sliders")
+    told = {"Origin": alice.site.origin, "Sec-WebSocket-Protocol": f"bokeh, {ticket.token}"}
+    answer = alice.request("GET", ticket.websocket, told)
+    assert (answer.status, watched(answer)) == (400, ERROR)
+
+
 @pytest.mark.parametrize("path", ["/", "/sliders", "/password", "/unknown"])
 def test_every_script_is_one_that_its_page_names_as_its_own(alice, path):
     seen = set()

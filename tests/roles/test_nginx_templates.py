@@ -1,6 +1,7 @@
 """The web server's configuration for each system and for each kind of domain."""
 
 import re
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -68,6 +69,8 @@ def test_old_versions_get_nothing_they_do_not_know(release: str, known: bool) ->
     assert ("ssl_reject_handshake on;" in text) is known
     assert ('if ($ssl_server_name !~* "^(plots\\.test)\\z")' in text) is not known
     assert ("http2_max_field_size" in text) is not known
+    assert ("http2_max_requests" in text) is not known
+    assert ("keepalive_requests" in text) is known
     facts = {"ansible_facts": {"distribution_release": release}}
     variables = load("roles/nginx/vars/main.yml") | load("roles/nginx/defaults/main.yml") | facts
     packages = evaluate("{{ nginx_packages }}", variables)
@@ -134,6 +137,76 @@ def test_what_is_tried_out_is_served_as_to_visitors() -> None:
     assert "listen unix:/run/site/gate.sock ssl http2;" in gate
     gate = gate.replace("unix:/run/site/gate.sock", "443").replace("candidate", "application")
     assert gate == public.replace("        listen [::]:443 ssl http2;\n", "")
+
+
+def limits(people: int) -> dict[str, tuple[int, ...]]:
+    """The numbers of each limit: requests a minute and burst, or requests at once."""
+    text = render_nginx(nginx_people_per_address=people)
+    found: dict[str, tuple[int, ...]] = {}
+    for zone, rate in re.findall(r"limit_req_zone \S+ zone=(\w+):\S+ rate=(\d+)r/m;", text):
+        bursts = set(re.findall(rf"limit_req zone={zone} burst=(\d+) nodelay;", text))
+        (burst,) = bursts
+        found[zone] = (int(rate), int(burst))
+    for zone in re.findall(r"limit_conn_zone \$limited_client zone=(\w+):", text):
+        (most,) = set(re.findall(rf"limit_conn {zone} (\d+);", text))
+        found[zone] = (int(most),)
+    return found
+
+
+def test_an_address_may_do_what_so_many_people_do() -> None:
+    assert limits(300) == {
+        "requests": (6000, 600),
+        "sign_in": (300, 75),
+        "plot_pages": (1200, 300),
+        "websockets": (1200, 900),
+        "requests_at_once": (300,),
+        "websockets_at_once": (900,),
+    }
+    assert all(min(numbers) >= 1 for numbers in limits(10).values())
+
+
+@pytest.mark.parametrize(
+    ("address", "client"),
+    [
+        ("192.0.2.1", b"\xc0\x00\x02\x01"),
+        ("10.10.10.10", b"\n\n\n\n"),
+        ("2001:db8::1", b"\x20\x01\x0d\xb8" + bytes(4)),
+        ("2001:db8:0:0:ffff::2", b"\x20\x01\x0d\xb8" + bytes(4)),
+        ("2001:db8:a0a:a0a:a0a:a0a:a0a:a0a", b"\x20\x01\x0d\xb8" + b"\n" * 4),
+    ],
+)
+def test_an_ipv6_network_is_one_client(address: str, client: bytes) -> None:
+    found = re.search(r'map \$binary_remote_addr \$client_network \{\n *"~(.*)" ', render_nginx())
+    assert found
+    pattern = found[1].replace("(?<network>", "(?P<network>").replace(r"\z", r"\Z")
+    packed = ip_address(address).packed
+    match = re.search(pattern.encode(), packed)
+    assert (match["network"] if match else packed) == client
+
+
+@pytest.mark.parametrize(
+    ("method_and_path", "limited"),
+    [
+        ("POST /login", {"signing_in"}),
+        ("POST /password", {"signing_in"}),
+        ("GET /login/oidc", {"signing_in"}),
+        ("GET /sliders", {"opening"}),
+        ("HEAD /sliders", {"opening"}),
+        ("POST /logout", set()),
+        ("GET /", set()),
+        ("GET /admin/users", set()),
+        ("GET /login/oidc/callback", set()),
+        ("POST /login\n", set()),
+    ],
+)
+def test_what_costs_more_is_limited_more(method_and_path: str, limited: set[str]) -> None:
+    maps = re.findall(
+        r'map "\$request_method \$uri" \$(\w+)_client \{\n *"~(.*)" \$limited_client;',
+        render_nginx(),
+    )
+    assert {name for name, _ in maps} == {"signing_in", "opening"}
+    found = {n for n, pattern in maps if re.search(pattern.replace(r"\z", r"\Z"), method_and_path)}
+    assert found == limited
 
 
 def test_nothing_that_may_hold_a_token_is_logged() -> None:

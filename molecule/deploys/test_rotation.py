@@ -42,26 +42,26 @@ class Vault:
     def __init__(self, site: Site, path: Path) -> None:
         self.path = path
         self._site = site
-        text = self._vault("view", site.variables["secrets_file"])
-        self._vault("encrypt", "--output", str(path), "-", text=f"{text}{self._given()}")
+        text = ansible_vault(site, "view", site.variables["secrets_file"])
+        text += f"vault_oidc_client_secret: {secrets.token_hex(16)}\n"
+        ansible_vault(site, "encrypt", "--output", str(path), "-", text=text)
 
     def read(self) -> dict[str, Any]:
         """Its secrets."""
-        return dict(yaml.safe_load(self._vault("view", str(self.path))))
+        return dict(yaml.safe_load(ansible_vault(self._site, "view", str(self.path))))
 
-    def _given(self) -> str:
-        return f"vault_oidc_client_secret: {secrets.token_hex(16)}\n"
 
-    def _vault(self, *arguments: str, text: str = "") -> str:
-        done = subprocess.run(
-            ["ansible-vault", *arguments],
-            check=True,
-            env=self._site.environment,
-            input=text,
-            capture_output=True,
-            text=True,
-        )
-        return done.stdout
+def ansible_vault(site: Site, *arguments: str, text: str = "") -> str:
+    """Run ``ansible-vault`` with the password of the site's environment."""
+    done = subprocess.run(
+        ["ansible-vault", *arguments],
+        check=True,
+        env=site.environment,
+        input=text,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout
 
 
 Form = tuple[Visitor, str, dict[str, str]]
@@ -148,6 +148,15 @@ def vault(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Vault:
 
 
 @pytest.fixture(scope="module")
+def administrator(site: Site) -> Iterator[str]:
+    """Name of the administrator, who has the environment's own password again at the end."""
+    name = str(site.variables["app_admin_user"])
+    yield name
+    password = site.secrets["vault_admin_password"]
+    site.cli("user", "password", "--keep-logins", name, text=password)
+
+
+@pytest.fixture(scope="module")
 def own_password(site: Site) -> Iterator[str]:
     """The password of `USER`."""
     chosen = secrets.token_urlsafe(16)
@@ -158,10 +167,15 @@ def own_password(site: Site) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def rotation(
-    site: Site, inventory: Inventory, vault: Vault, own_password: str, come: Come
+    site: Site,
+    inventory: Inventory,
+    vault: Vault,
+    administrator: str,
+    own_password: str,
+    come: Come,
 ) -> Iterator[Rotation]:
-    admin_name, before = str(site.variables["app_admin_user"]), vault.read()
-    admin = signed_in(site, admin_name, before["vault_admin_password"])
+    before = vault.read()
+    admin = signed_in(site, administrator, before["vault_admin_password"])
     viewer, other = (signed_in(site, USER, own_password) for _ in range(2))
     forms = [
         filled(other, "/account", "/logout"),
@@ -181,8 +195,24 @@ def rotation(
             *(before, vault.read(), said, watched, people),
             *(viewer, cookies, ticket, session, admin, forms),
         )
-    password = site.secrets["vault_admin_password"]
-    site.cli("user", "password", "--keep-logins", admin_name, text=password)
+
+
+def private_lines(site: Site) -> dict[str, str]:
+    """What is private in the keys of certificates, on the host and encrypted beside the vault."""
+    folder = str(site.variables["site_certificate_dir"])
+    files = site.command("grep", "-rlF", "PRIVATE KEY", folder, user="root").stdout.split()
+    keys = {file: site.command("cat", file, user="root").stdout for file in files}
+    vault = Path(site.variables["secrets_file"])
+    for file in vault.parent.rglob("*.pem"):
+        if file.read_bytes().startswith(b"$ANSIBLE_VAULT;"):
+            keys[str(file)] = ansible_vault(site, "view", str(file))
+    # The end of a key is its public half, and the last line is shorter than the others.
+    return {
+        f"line {number} of {file}": line
+        for file, key in keys.items()
+        for number, line in enumerate(key.split("\n"))
+        if len(line) == 64
+    }
 
 
 @pytest.fixture(scope="module")
@@ -204,11 +234,7 @@ def known(site: Site, rotation: Rotation, password: str, own_password: str) -> S
         text=True,
     )
     values["vault password"] = told.stdout.strip()
-    key = site.command("cat", site.variables["site_certificate_key"], user="root").stdout
-    # The end of the key is the public half, and its last line is the shorter one.
-    lines = [line for line in key.split("\n") if len(line) == 64]
-    values |= {f"line {number} of the TLS key": line for number, line in enumerate(lines)}
-    assert len(lines) >= 2
+    values |= private_lines(site)
     assert all(len(value) >= leaks.SHORTEST for value in values.values())
     return Secrets(values)
 
@@ -243,11 +269,10 @@ def test_forms_of_before_can_be_sent(rotation: Rotation):
     assert is_signed_in(rotation.forms[1][0])
 
 
-def test_the_administrator_has_the_new_password(site: Site, rotation: Rotation):
-    name = str(site.variables["app_admin_user"])
+def test_the_administrator_has_the_new_password(site: Site, rotation: Rotation, administrator: str):
     old, new = (v["vault_admin_password"] for v in (rotation.before, rotation.after))
-    assert Visitor(site).sign_in(name, old).status == 401
-    assert is_signed_in(signed_in(site, name, new))
+    assert Visitor(site).sign_in(administrator, old).status == 401
+    assert is_signed_in(signed_in(site, administrator, new))
 
 
 def test_ansible_tells_no_secret(known: Secrets, rotation: Rotation):

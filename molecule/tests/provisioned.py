@@ -111,8 +111,12 @@ class Site:
 
     @property
     def secrets(self) -> dict[str, str]:
-        """The vault."""
-        return {k: v for k, v in self.variables.items() if k.startswith("vault_")}
+        """The secrets of the vault, without the keys that these have replaced."""
+        return {
+            name: value
+            for name, value in self.variables.items()
+            if name.startswith("vault_") and isinstance(value, str)
+        }
 
     @property
     def bokeh_key(self) -> bytes:

@@ -40,6 +40,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "login-hours": ({"site_login_hours": "long"}, "site_login_hours is long"),
     "audit-days": ({"site_audit_days": 0}, "site_audit_days is 0"),
+    "overlap": ({"site_secret_overlap_hours": "-1"}, "site_secret_overlap_hours is -1"),
     "issuer": ({**PROVIDER, "site_oidc_issuer": "login.test"}, "site_oidc_issuer is login.test"),
     "issuer-without-tls": (
         {**PROVIDER, "site_oidc_issuer": "http://localhost.login.test"},
@@ -115,6 +116,7 @@ def mistaken(tmp_path_factory: pytest.TempPathFactory, password_file: Path) -> R
         "site_plots": {"bars": {"groups": ["finance", "admin"]}, "sliders": {"groups": []}},
         "site_login_hours": 8,
         "site_audit_days": 30,
+        "site_secret_overlap_hours": 0.5,
         "site_admin_user": "first.admin",
         **PROVIDER,
         "site_oidc_issuer": "https://login.test:8443/realms/people/",

@@ -2,12 +2,15 @@
 
 import secrets
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 from checkout import Checkout
-from deploying import VIEWER
+from deploying import SESSIONS, VIEWER, Come
 from provisioned import Inventory, Site
 from visitor import Visitor
+
+from bench.crowd_process import CrowdProcess, crowd
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +38,21 @@ def password(site: Site) -> Iterator[str]:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A checkout in which releases are made."""
     return Checkout.clone(tmp_path_factory.mktemp("checkout") / "site")
+
+
+@pytest.fixture(scope="session")
+def come(site: Site, password: str, tmp_path_factory: pytest.TempPathFactory) -> Come:
+    """Have a crowd on the site, of `SESSIONS` unless said otherwise."""
+    chain = tmp_path_factory.mktemp("crowd") / "chain.pem"
+    chain.write_text(site.certificate)
+    host, port = site.address
+
+    def come(sessions: int = SESSIONS) -> AbstractContextManager[CrowdProcess]:
+        options = {"connect": f"{host}:{port}", "ca": chain, "user": VIEWER, "sessions": sessions}
+        arguments = [f"--{name}={value}" for name, value in options.items()]
+        return crowd(site.origin, password, *arguments)
+
+    return come
 
 
 @pytest.fixture(scope="module", autouse=True)

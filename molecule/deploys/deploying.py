@@ -1,13 +1,20 @@
 """What the tests of deploys do over and over: looking at what serves, and how it does."""
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from subprocess import CompletedProcess
 from typing import Any
 
 from provisioned import Site
 from visitor import Visitor
 
+from bench.crowd_process import CrowdProcess
+
 VIEWER = "deploys-viewer"
+SESSIONS = 40
+
+Come = Callable[..., AbstractContextManager[CrowdProcess]]
 
 
 def deployments(site: Site) -> list[dict[str, Any]]:
@@ -29,6 +36,17 @@ def assert_serves(viewer: Visitor, deployment: str) -> None:
     with viewer.session(ticket) as session:
         session.change("offset", 4)
         session.wait_until(lambda: max(session.model("wave").data["y"]) > 4)
+
+
+def assert_nobody_noticed(people: CrowdProcess, sessions: int = SESSIONS) -> None:
+    """Every session moved to the end, every request and every visit was answered."""
+    report = people.report
+    assert report["dropped"] == []
+    assert report["failed"] == []
+    assert report["opened"] == sessions
+    assert report["moves"] > sessions * 10
+    assert report["requests"] > 100
+    assert report["visits"] > 10
 
 
 def said(run: CompletedProcess[str]) -> str:

@@ -111,8 +111,12 @@ class Site:
 
     @property
     def secrets(self) -> dict[str, str]:
-        """The vault."""
-        return {k: v for k, v in self.variables.items() if k.startswith("vault_")}
+        """The secrets of the vault, without the keys that these have replaced."""
+        return {
+            name: value
+            for name, value in self.variables.items()
+            if name.startswith("vault_") and isinstance(value, str)
+        }
 
     @property
     def bokeh_key(self) -> bytes:
@@ -200,16 +204,16 @@ class Site:
             user: Who runs it; the user who administrates the host, without sudo, if None.
             text: Its standard input.
         """
+        return subprocess.run(
+            self.ssh(*command, user=user), check=False, input=text, capture_output=True, text=True
+        )
+
+    def ssh(self, *command: str, user: str | None = None) -> list[str]:
+        """The command of this machine that runs a command on the host, as `attempt` does."""
         become = ("sudo", "--user", user, "--") if user else ()
         config = f"{self.environment['STATE']}/ssh/config"
-        return subprocess.run(
-            # From a directory that every user may enter.
-            ["ssh", "-F", config, self.name, f"cd / && {shlex.join((*become, *command))}"],
-            check=False,
-            input=text,
-            capture_output=True,
-            text=True,
-        )
+        # From a directory that every user may enter.
+        return ["ssh", "-F", config, self.name, f"cd / && {shlex.join((*become, *command))}"]
 
     def command(
         self, *command: str, user: str | None = None, text: str = ""

@@ -43,6 +43,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "sessions-per-user": ({"site_sessions_per_user": 0}, "site_sessions_per_user is 0"),
     "message-max": ({"site_message_max_mb": "2 MB"}, "site_message_max_mb is 2 MB"),
     "audit-days": ({"site_audit_days": 0}, "site_audit_days is 0"),
+    "overlap": ({"site_secret_overlap_hours": "-1"}, "site_secret_overlap_hours is -1"),
     "issuer": ({**PROVIDER, "site_oidc_issuer": "login.test"}, "site_oidc_issuer is login.test"),
     "issuer-without-tls": (
         {**PROVIDER, "site_oidc_issuer": "http://localhost.login.test"},
@@ -121,6 +122,7 @@ def mistaken(tmp_path_factory: pytest.TempPathFactory, password_file: Path) -> R
         "site_people_per_address": 50,
         "site_sessions_per_user": 200,
         "site_message_max_mb": 20,
+        "site_secret_overlap_hours": 0.5,
         "site_admin_user": "first.admin",
         **PROVIDER,
         "site_oidc_issuer": "https://login.test:8443/realms/people/",

@@ -154,6 +154,15 @@ def test_what_cannot_be_rotated_is_one_sentence(environment: Environment) -> Non
     assert environment.vault.read_bytes() == before
 
 
+def test_a_replaced_key_needs_its_end(environment: Environment) -> None:
+    encrypt(
+        environment, decrypt(environment) + "vault_flask_secret_key_previous: {oldest: never}\n"
+    )
+    run = environment.run()
+    assert run.sentence.startswith("vault_flask_secret_key_previous in ")
+    assert "oldest" not in run.output
+
+
 def test_what_the_provider_made_comes_from_the_environment(
     environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

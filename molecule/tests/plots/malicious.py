@@ -21,7 +21,8 @@ from bokeh.models import Div
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWUSER = 0x10000000
-PTRACE_TRACEME = 0
+PTRACE_ATTACH = 16
+NOBODY = 0
 
 
 def read(path: str) -> None:
@@ -48,9 +49,9 @@ def open_socket(family: int, kind: int) -> None:
     socket.socket(family, kind).close()
 
 
-def call(number_or_name: str, *arguments: int) -> None:
+def call(name: str, *arguments: int) -> None:
     """Call the C library, which returns -1 where it may not."""
-    if getattr(LIBC, number_or_name)(*arguments) == -1:
+    if getattr(LIBC, name)(*arguments) == -1:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
@@ -80,7 +81,7 @@ def tried(attempt: Callable[..., None], arguments: list[Any]) -> str:
 
 PYTHONS = ("/usr/bin/python3", sys.executable)
 attempts: dict[str, tuple[Callable[..., None], list[Any]]] = {
-    "ptrace": (call, ["ptrace", PTRACE_TRACEME, 0, 0, 0]),
+    "ptrace": (call, ["ptrace", PTRACE_ATTACH, NOBODY, 0, 0]),
     "unshare": (call, ["unshare", CLONE_NEWUSER]),
     "packet": (open_socket, [socket.AF_PACKET, socket.SOCK_RAW]),
     "netlink": (open_socket, [socket.AF_NETLINK, socket.SOCK_RAW]),
@@ -89,7 +90,6 @@ attempts: dict[str, tuple[Callable[..., None], list[Any]]] = {
         [],
     ),
     "setuid": (become_setuid, []),
-    "sudo": (run, ["sudo", "--non-interactive", "true"]),
     **{
         f"{p} -m {m}": (run, [p, "-m", m, "--version"])
         for p in PYTHONS
@@ -114,6 +114,7 @@ def look() -> dict[str, Any]:
         "uid": os.getuid(),
         "groups": os.getgroups(),
         "environment": sorted(os.environ),
+        "status": Path("/proc/self/status").read_text(),
     }
 
 

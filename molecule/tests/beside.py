@@ -61,6 +61,13 @@ class Beside:
             user="root",
         )
 
+    def wait(self) -> None:
+        """Wait until its slot listens."""
+        poll(
+            lambda: self.site.attempt("test", "-S", self.socket, user="root").returncode == 0,
+            _STARTS_WITHIN,
+        )
+
     def write(self, name: str, text: str) -> None:
         """Write a file of the copy."""
         self.site.command("tee", f"{self.folder}/{name}", user="root", text=text)
@@ -75,15 +82,13 @@ class Beside:
 
 
 @contextmanager
-def beside(site: Site, name: str, number: int, *options: str, **settings: str) -> Iterator[Beside]:
-    """Have one more slot on a host, with plots that only it has.
+def copied(site: Site, name: str, number: int) -> Iterator[Beside]:
+    """Have a copy of a host's release with more plots, and no program that runs from it yet.
 
     Args:
         site: The host.
         name: A file, or a folder of files, in `PLOTS`.
-        number: The slot's number, which no other slot has.
-        *options: More options of the slot.
-        **settings: Other values of the slot's environment.
+        number: The number of its slot, which no other slot has.
     """
     slot = f"{site.variables['site_slot_prefix']}{number}"
     copy = Beside(site, f"/opt/test-{Path(name).stem}", slot)
@@ -94,13 +99,25 @@ def beside(site: Site, name: str, number: int, *options: str, **settings: str) -
         site.command("cp", "--recursive", f"{release}/app", copy.folder, user="root")
         for file in files:
             copy.write(f"app/plots/{file.name}", file.read_text())
-        command = ("python", "-m", "app.slot", "--name", slot, "--unix-socket", copy.socket)
-        options = ("--drain-seconds", "0", *options)
-        copy.run("slot", *command, *options, user="site_plots_user", **settings)
-        poll(
-            lambda: site.attempt("test", "-S", copy.socket, user="root").returncode == 0,
-            _STARTS_WITHIN,
-        )
         yield copy
     finally:
         copy.stop()
+
+
+@contextmanager
+def beside(site: Site, name: str, number: int, *options: str, **settings: str) -> Iterator[Beside]:
+    """Have one more slot on a host, with plots that only it has.
+
+    Args:
+        site: The host.
+        name: A file, or a folder of files, in `PLOTS`.
+        number: The slot's number, which no other slot has.
+        *options: More options of the slot.
+        **settings: Other values of the slot's environment.
+    """
+    with copied(site, name, number) as copy:
+        command = ("python", "-m", "app.slot", "--name", copy.slot, "--unix-socket", copy.socket)
+        options = ("--drain-seconds", "0", *options)
+        copy.run("slot", *command, *options, user="site_plots_user", **settings)
+        copy.wait()
+        yield copy

@@ -508,3 +508,27 @@ def test_other_users_of_the_host_do_not_reach_the_website_behind_nginx(site):
         assert knock_at_socket(site, user, website, "/healthz", folder) == "no permission"
     web_user = site.variables["site_web_user"]
     assert knock_at_socket(site, web_user, website, "/healthz", folder) == "200"
+
+
+def test_no_program_of_ours_listens_on_a_port(site):
+    lines = site.command("ss", "--no-header", "--tcp", "--listening", "--numeric").stdout
+    addresses = (line.split()[3] for line in lines.splitlines())
+    # Ubuntu's own resolver listens to its host.
+    public = (address for address in addresses if not address.startswith("127.0.0.5"))
+    ports = {address.rpartition(":")[2] for address in public}
+    site.observed.append(f"ports {sorted(ports)}")
+    assert {"80", "443"} <= ports <= {"80", "443", "22"}
+
+
+def flask_cookie(key: str, original: str, site: Site, **changed: str) -> str:
+    """A login cookie with the content of another one, signed with a key."""
+
+    def serializer(key: str) -> Any:
+        app = Flask(__name__)
+        app.secret_key = key
+        return SecureCookieSessionInterface().get_signing_serializer(app)
+
+    content = serializer(site.secrets["vault_flask_secret_key"]).loads(original)
+    forged = str(serializer(key).dumps({**content, **changed}))
+    assert forged != original
+    return forged

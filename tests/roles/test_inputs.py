@@ -13,6 +13,7 @@ from playbook_run import COMMANDS, Environment, Run
 from repository import ROOT
 
 PROVIDER = {"site_oidc_issuer": "https://login.test", "site_oidc_client_id": "site"}
+ACME = {"site_certificate_kind": "acme"}
 # Each mistake, made by one host alone, and how the sentence about it starts.
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "no-domain": ({"site_domain": ""}, "site_domain is not set"),
@@ -61,6 +62,25 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "admin": ({"site_admin_user": "the admin"}, "site_admin_user is the admin"),
     "kind": ({"site_certificate_kind": "homemade"}, "site_certificate_kind is homemade"),
+    "acme-directory": (
+        {**ACME, "site_acme_directory": "http://ca.test/dir"},
+        "site_acme_directory is http://ca.test/dir",
+    ),
+    "acme-email": ({**ACME, "site_acme_email": "ops"}, "site_acme_email is ops"),
+    "acme-ca": ({**ACME, "site_acme_ca_file": "/nowhere/ca.pem"}, "There is no /nowhere/ca.pem"),
+    "acme-key": ({**ACME, "site_acme_key": "lost"}, "site_acme_key is lost"),
+    "acme-address": (
+        {**ACME, "site_domain_aliases": ["192.0.2.1", "2001:db8::1", "localhost"]},
+        "No authority signs 192.0.2.1, 2001:db8::1, localhost over HTTP",
+    ),
+    "acme-unasked": (
+        {"site_acme_email": "ops@plots.test"},
+        "site_acme_email is set although no authority is asked",
+    ),
+    "new-key-of-others": (
+        {"site_certificate_kind": "provided", "certificate_new_key": True},
+        "certificate_new_key makes no new key of a provided certificate",
+    ),
     "no-files": (
         {"site_certificate_kind": "provided"},
         "site_certificate_chain_file and site_certificate_key_file must name the PEM files",
@@ -107,6 +127,13 @@ def mistaken(tmp_path_factory: pytest.TempPathFactory, password_file: Path) -> R
     Path(hosts["open-key"]["site_certificate_key_file"]).chmod(0o640)
     hosts["encrypted-key"] = write_pair(folder / "encrypted", "plots.test")
     encrypt(Path(hosts["encrypted-key"]["site_certificate_key_file"]), password_file)
+    hosts["right-acme"] = {
+        **ACME,
+        "site_acme_email": "ops@plots.test",
+        "site_acme_directory": "https://ca.test:14000/dir",
+        "site_acme_ca_file": hosts["right-chain"]["site_certificate_chain_file"],
+        "site_acme_key": "kept",
+    }
     hosts["other-names"] = {
         **write_pair(folder / "names", "*.plots.test", "192.0.2.1"),
         "site_domain_aliases": ["www.plots.test", "192.0.2.1", "a.www.plots.test"],
@@ -184,7 +211,7 @@ def test_provided_certificate_is_checked_before_it_is_copied(
     assert fault in mistaken.messages[name][-1]
 
 
-@pytest.mark.parametrize("name", ["right", "right-chain", "encrypted-key"])
+@pytest.mark.parametrize("name", ["right", "right-acme", "right-chain", "encrypted-key"])
 def test_right_options_are_not_refused(mistaken: Run, name: str) -> None:
     assert name not in mistaken.messages
 

@@ -1,7 +1,7 @@
 """An authority that refuses, and a web server that answers for a name that is not its own.
 
-``https://ca.test:14001/<request>/<error>`` is the directory of an authority that answers that request
-(``newAccount`` or ``newOrder``) with that error of ACME, and goes along with every other one.
+``https://ca.test:14001/<request>/<error>`` is the directory of an authority that answers that
+request (``newAccount`` or ``newOrder``) with that error of ACME, and goes along with every other.
 """
 
 import json

@@ -51,7 +51,7 @@ MISTAKES = {
         {"site_domain": "https://plots.test"},
     ),
     "an unknown kind of certificate": Mistake(
-        ("site_certificate_kind is homemade", "set it to selfsigned or provided"),
+        ("site_certificate_kind is homemade", "set it to selfsigned, provided or acme"),
         {"site_certificate_kind": "homemade"},
     ),
     "a certificate that is not there": Mistake(

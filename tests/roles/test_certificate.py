@@ -1,6 +1,7 @@
 """The site's certificate: who signs it, when it is renewed, and what a visitor is shown."""
 
 import datetime as dt
+import os
 import shutil
 import socket
 import ssl
@@ -54,9 +55,13 @@ class Server:
         self.port: int = self._socket.getsockname()[1]
         script = f"cp -L {folder}/chain.pem {folder}/key.pem {self._live}"
         self.reload = ["sh", "-c", script]
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        # It might still be about to ask the next server's socket, that gets the number of this one.
+        self._thread.join()
         self._socket.close()
 
     def _serve(self) -> None:
@@ -68,7 +73,8 @@ class Server:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             context.load_cert_chain(self._live / "chain.pem", self._live / "key.pem")
             try:
-                context.wrap_socket(plain, server_side=True).close()
+                with context.wrap_socket(plain, server_side=True) as visitor:
+                    visitor.recv(1)
             except OSError:
                 plain.close()  # Whoever asked did not like it.
 
@@ -293,6 +299,26 @@ def test_an_interrupted_renewal_is_finished(serving: Settings) -> None:
     assert "serves another certificate for plots.test than the one in place" in fault
     assert renew(serving) == ["reloaded: another one was served"]
     assert checking.faults(serving) == []
+
+
+def test_key_and_certificate_fit_at_every_moment(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever starts or reloads the server, be it after a crash of the host, finds a pair."""
+    old = write_pair(tmp_path / "old", "plots.test")
+    for name in ("chain", "key"):
+        shutil.copy(old[f"site_certificate_{name}_file"], settings.folder / f"{name}.pem")
+    moments = []
+
+    def rename(file: Path, target: Path) -> None:
+        os.rename(file, target)  # noqa: PTH104 - the method is what is replaced
+        chain, key = settings.folder / "chain.pem", settings.folder / "key.pem"
+        ssl.create_default_context().load_cert_chain(chain, key)
+        moments.append(target.name)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    renew(settings)
+    assert moments.count("pair") == 2
 
 
 def brought(settings: Settings, *names: str) -> Settings:

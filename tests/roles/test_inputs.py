@@ -1,5 +1,6 @@
 """A wrong input stops the playbook with one sentence, before anything is touched."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,11 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
-from certificates import write_pair
-from playbook_run import Environment, Run
+from certificates import write_chain, write_pair
+from playbook_run import COMMANDS, Environment, Run
 from repository import ROOT
 
 PROVIDER = {"site_oidc_issuer": "https://login.test", "site_oidc_client_id": "site"}
+ACME = {"site_certificate_kind": "acme"}
 # Each mistake, made by one host alone, and how the sentence about it starts.
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "no-domain": ({"site_domain": ""}, "site_domain is not set"),
@@ -63,7 +65,26 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         "site_oidc_groups is not a mapping",
     ),
     "admin": ({"site_admin_user": "the admin"}, "site_admin_user is the admin"),
-    "kind": ({"site_certificate_kind": "acme"}, "site_certificate_kind is acme"),
+    "kind": ({"site_certificate_kind": "homemade"}, "site_certificate_kind is homemade"),
+    "acme-directory": (
+        {**ACME, "site_acme_directory": "http://ca.test/dir"},
+        "site_acme_directory is http://ca.test/dir",
+    ),
+    "acme-email": ({**ACME, "site_acme_email": "ops"}, "site_acme_email is ops"),
+    "acme-ca": ({**ACME, "site_acme_ca_file": "/nowhere/ca.pem"}, "There is no /nowhere/ca.pem"),
+    "acme-key": ({**ACME, "site_acme_key": "lost"}, "site_acme_key is lost"),
+    "acme-address": (
+        {**ACME, "site_domain_aliases": ["192.0.2.1", "2001:db8::1", "localhost"]},
+        "No authority signs 192.0.2.1, 2001:db8::1, localhost over HTTP",
+    ),
+    "acme-unasked": (
+        {"site_acme_email": "ops@plots.test"},
+        "site_acme_email is set although no authority is asked",
+    ),
+    "new-key-of-others": (
+        {"site_certificate_kind": "provided", "certificate_new_key": True},
+        "certificate_new_key makes no new key of a provided certificate",
+    ),
     "no-files": (
         {"site_certificate_kind": "provided"},
         "site_certificate_chain_file and site_certificate_key_file must name the PEM files",
@@ -95,12 +116,28 @@ def mistaken(tmp_path_factory: pytest.TempPathFactory, password_file: Path) -> R
     other = write_pair(folder / "other", "plots.test")
     garbage = folder / "garbage.pem"
     garbage.write_text("nothing of the kind\n")
+    garbage.chmod(0o600)
     hosts = {name: options for name, (options, _) in MISTAKES.items()}
     hosts["missing-key"] = {**pair, "site_certificate_key_file": "/nowhere/key.pem"}
     hosts["garbage-chain"] = {**pair, "site_certificate_chain_file": str(garbage)}
     hosts["garbage-key"] = {**pair, "site_certificate_key_file": str(garbage)}
     hosts["other-key"] = {**pair, "site_certificate_key_file": other["site_certificate_key_file"]}
     hosts["expired"] = write_pair(folder / "expired", "plots.test", days=-1)
+    hosts["expired-above"] = write_chain(folder / "old", "plots.test", "issuer", ended="issuer")
+    hosts["wrong-order"] = write_chain(folder / "order", "plots.test", "root", "issuer")
+    hosts["leaf-last"] = write_chain(folder / "last", "issuer", "plots.test")
+    hosts["right-chain"] = write_chain(folder / "chain", "plots.test", "issuer", "root")
+    hosts["open-key"] = write_pair(folder / "open", "plots.test")
+    Path(hosts["open-key"]["site_certificate_key_file"]).chmod(0o640)
+    hosts["encrypted-key"] = write_pair(folder / "encrypted", "plots.test")
+    encrypt(Path(hosts["encrypted-key"]["site_certificate_key_file"]), password_file)
+    hosts["right-acme"] = {
+        **ACME,
+        "site_acme_email": "ops@plots.test",
+        "site_acme_directory": "https://ca.test:14000/dir",
+        "site_acme_ca_file": hosts["right-chain"]["site_certificate_chain_file"],
+        "site_acme_key": "kept",
+    }
     hosts["other-names"] = {
         **write_pair(folder / "names", "*.plots.test", "192.0.2.1"),
         "site_domain_aliases": ["www.plots.test", "192.0.2.1", "a.www.plots.test"],
@@ -140,6 +177,14 @@ def mistaken(tmp_path_factory: pytest.TempPathFactory, password_file: Path) -> R
     return environment.run("-e", source, playbook=folder / "playbook.yml")
 
 
+def encrypt(file: Path, password_file: Path) -> None:
+    """Encrypt a file as an operator does, and let everybody read it."""
+    variables = {**os.environ, "ANSIBLE_VAULT_PASSWORD_FILE": str(password_file)}
+    command = [COMMANDS / "ansible-vault", "encrypt", file]
+    subprocess.run(command, env=variables, check=True, capture_output=True)
+    file.chmod(0o644)
+
+
 @pytest.mark.parametrize("name", MISTAKES)
 def test_mistake_is_named_with_the_place_to_correct_it(mistaken: Run, name: str) -> None:
     (message,) = mistaken.messages[name]
@@ -154,7 +199,17 @@ def test_mistake_is_named_with_the_place_to_correct_it(mistaken: Run, name: str)
         ("garbage-chain", "garbage.pem holds no readable certificate"),
         ("garbage-key", "garbage.pem holds no readable private key"),
         ("other-key", "does not belong to the certificate"),
-        ("expired", ", not now:"),
+        ("expired", "chain.pem is not valid now, certificate 1 (CN=plots.test) is from "),
+        ("expired-above", "chain.pem is not valid now, certificate 2 (CN=issuer) is from "),
+        (
+            "wrong-order",
+            "certificate 1 (CN=plots.test) is not signed by the one after it (CN=root)",
+        ),
+        (
+            "leaf-last",
+            "certificate 1 (CN=issuer) is not signed by the one after it (CN=plots.test)",
+        ),
+        ("open-key", "ansible-vault encrypt "),
         ("other-names", "does not cover plots.test, a.www.plots.test:"),
     ],
 )
@@ -164,8 +219,9 @@ def test_provided_certificate_is_checked_before_it_is_copied(
     assert fault in mistaken.messages[name][-1]
 
 
-def test_right_options_are_not_refused(mistaken: Run) -> None:
-    assert "right" not in mistaken.messages
+@pytest.mark.parametrize("name", ["right", "right-acme", "right-chain", "encrypted-key"])
+def test_right_options_are_not_refused(mistaken: Run, name: str) -> None:
+    assert name not in mistaken.messages
 
 
 def test_checking_changes_nothing_and_shows_no_key(mistaken: Run) -> None:

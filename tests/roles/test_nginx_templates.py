@@ -237,3 +237,15 @@ def test_only_a_websocket_of_a_slot_is_routed_to_one(path: str, slot: str | None
     # Python's \Z is what PCRE calls \z.
     match = re.search(pattern.group(1).replace("(?<slot>", "(?P<slot>").replace(r"\z", r"\Z"), path)
     assert (match["slot"] if match else None) == slot
+
+
+def test_an_authority_finds_answers_over_plain_http_only_where_it_is_asked() -> None:
+    path = "location ^~ /.well-known/acme-challenge/ {"
+    assert path not in render_nginx()
+    text = render_nginx(nginx_challenge_dir="/srv/challenges")
+    assert text.count(path) == 1
+    assert "alias /srv/challenges/;" in text
+    servers = re.split(r"^ *server \{$", text, flags=re.MULTILINE)
+    (asked,) = (server for server in servers if path in server)
+    assert "listen 80;" in asked
+    assert "443" not in asked

@@ -61,8 +61,9 @@ def ask(authority: Authority, folder: Path, request: bytes) -> bytes:
     except errors.ValidationError as error:
         raise CertificateError("; ".join(_doubts(error))) from error
     except messages.Error as error:
-        meaning = _OF_THE_REQUEST.get(_code(error), f"refuses ({_code(error)})")
-        raise CertificateError(f"{host} {meaning}: {_detail(error)}") from error
+        raise CertificateError(f"{host} {_refusal(error)}") from error
+    except errors.IssuanceError as error:
+        raise CertificateError(f"{host} {_refusal(error.error)}") from error
     except requests.exceptions.SSLError as error:
         raise CertificateError(
             f"{host} shows no certificate that this host trusts, set site_acme_ca_file: {error}"
@@ -124,6 +125,11 @@ def _answered(
         yield
     finally:
         file.unlink()
+
+
+def _refusal(error: messages.Error) -> str:
+    meaning = _OF_THE_REQUEST.get(_code(error), f"refuses ({_code(error)})")
+    return f"{meaning}: {_detail(error)}"
 
 
 def _doubts(error: errors.ValidationError) -> list[str]:

@@ -8,14 +8,16 @@ _SECONDS = 10.0
 
 
 def fingerprint(port: int, name: str) -> str:
-    """The SHA-256 of the certificate that is served for a name; empty where nobody serves."""
+    """The SHA-256 of the certificate that is served for a name; empty where nobody listens."""
     careless = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     careless.check_hostname = False
     careless.verify_mode = ssl.CERT_NONE
     try:
         return _handshake(careless, port, name)
-    except OSError:
+    except ConnectionRefusedError:
         return ""
+    except OSError as error:
+        return f"none, but {error}"
 
 
 def trusted_fingerprint(port: int, name: str, anchor: str) -> str:

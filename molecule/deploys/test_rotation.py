@@ -132,6 +132,10 @@ def moving(session: Session) -> Iterator[list[int]]:
         moved.result()
 
 
+def administrator(site: Site) -> str:
+    return str(site.variables["app_admin_user"])
+
+
 def signed_in(site: Site, name: str, password: str) -> Visitor:
     visitor = Visitor(site)
     assert visitor.sign_in(name, password).status == 303
@@ -143,17 +147,11 @@ def is_signed_in(visitor: Visitor) -> bool:
 
 
 @pytest.fixture(scope="module")
-def vault(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Vault:
-    return Vault(site, tmp_path_factory.mktemp("vault") / "vault.yml")
-
-
-@pytest.fixture(scope="module")
-def administrator(site: Site) -> Iterator[str]:
-    """Name of the administrator, who has the environment's own password again at the end."""
-    name = str(site.variables["app_admin_user"])
-    yield name
+def vault(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
+    """The copy; at the end the administrator has the password of the original again."""
+    yield Vault(site, tmp_path_factory.mktemp("vault") / "vault.yml")
     password = site.secrets["vault_admin_password"]
-    site.cli("user", "password", "--keep-logins", name, text=password)
+    site.cli("user", "password", "--keep-logins", administrator(site), text=password)
 
 
 @pytest.fixture(scope="module")
@@ -170,12 +168,11 @@ def rotation(
     site: Site,
     inventory: Inventory,
     vault: Vault,
-    administrator: str,
     own_password: str,
     come: Come,
 ) -> Iterator[Rotation]:
     before = vault.read()
-    admin = signed_in(site, administrator, before["vault_admin_password"])
+    admin = signed_in(site, administrator(site), before["vault_admin_password"])
     viewer, other = (signed_in(site, USER, own_password) for _ in range(2))
     forms = [
         filled(other, "/account", "/logout"),
@@ -269,10 +266,10 @@ def test_forms_of_before_can_be_sent(rotation: Rotation):
     assert is_signed_in(rotation.forms[1][0])
 
 
-def test_the_administrator_has_the_new_password(site: Site, rotation: Rotation, administrator: str):
+def test_the_administrator_has_the_new_password(site: Site, rotation: Rotation):
     old, new = (v["vault_admin_password"] for v in (rotation.before, rotation.after))
-    assert Visitor(site).sign_in(administrator, old).status == 401
-    assert is_signed_in(signed_in(site, administrator, new))
+    assert Visitor(site).sign_in(administrator(site), old).status == 401
+    assert is_signed_in(signed_in(site, administrator(site), new))
 
 
 def test_ansible_tells_no_secret(known: Secrets, rotation: Rotation):

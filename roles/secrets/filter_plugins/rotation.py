@@ -84,7 +84,7 @@ def _kept(
     except (AttributeError, TypeError, ValueError) as error:
         wanted = 'keys with the end of each, such as {"<key>": "2026-12-31T12:00:00+00:00"}'
         raise AnsibleFilterError(f"{previous} does not hold {wanted}") from error
-    return {**before, known[name]: (now + timedelta(hours=hours)).isoformat()}
+    return {**before, known[name]: (now + timedelta(seconds=round(hours * 3600))).isoformat()}
 
 
 def _with(text: str, name: str, value: str, *, is_known: bool) -> str:

@@ -114,28 +114,30 @@ def _put(settings: Settings, place: Place, pair: Pair) -> None:
     before = place.pair
     place.put(pair)
     try:
-        _serve(settings, pair)
+        _serve(settings, pair, before)
     except CertificateError:
         if before:
             place.put(before)
-            _serve(settings, before)
+            _serve(settings, before, pair)
         raise
     place.forget_others()
 
 
 def _catch_up(settings: Settings, place: Place) -> list[str]:
     # Somebody may have been interrupted between the two steps.
-    pair, name = place.pair, settings.names[0]
-    if pair is None or served.fingerprint(settings.port, name) in ("", pair.fingerprint):
+    pair = place.pair
+    if pair is None or not _serve(settings, pair):
         return []
-    _serve(settings, pair)
     return ["reloaded: another one was served"]
 
 
-def _serve(settings: Settings, pair: Pair) -> None:
-    name = settings.names[0]
-    if served.fingerprint(settings.port, name) in ("", pair.fingerprint):
-        return
+def _serve(settings: Settings, pair: Pair, other: Pair | None = None) -> bool:
+    # A server may not know the site by its new names yet, or by its old ones any more.
+    names = [*settings.names, *sorted(other.names if other else [])]
+    shown = {name: served.fingerprint(settings.port, name) for name in names}
+    name = next((name for name in names if shown[name]), "")
+    if not name or shown[name] == pair.fingerprint:
+        return False
     reloaded = subprocess.run(  # noqa: S603 - the role names the command
         settings.reload, check=False, capture_output=True, text=True
     )
@@ -151,6 +153,7 @@ def _serve(settings: Settings, pair: Pair) -> None:
                 f"port {settings.port} does not serve it after {' '.join(settings.reload)}"
             )
         time.sleep(0.1)
+    return True
 
 
 def _signed(key: bytes | None, source: str, sign: Callable[[bytes], bytes]) -> Pair:

@@ -387,3 +387,19 @@ def test_the_site_has_a_certificate_before_its_authority_answers(
     with pytest.raises(CertificateError, match="cannot be reached"):
         renew(asking)
     assert in_place(asking).source.startswith("own ")
+
+
+@pytest.mark.parametrize(
+    ("names", "stays"),
+    [(["plots.test", "www.plots.test"], True), (["new.test", "plots.test"], False)],
+)
+def test_what_an_authority_signed_stays_while_it_is_for_the_domain(
+    settings: Settings, ca: Ca, names: list[str], stays: bool
+) -> None:
+    issuer, key = Issuer(settings.folder), own.new_key()
+    asking = replace(settings, kind="acme", names=names)
+    source = renewing.asked_name(asking)
+    Place(settings.folder).put(Pair(key, issuer.sign(key, NAMES), source))
+    ca.issue(settings.folder, names)
+    renew(asking, own_only=True)
+    assert (in_place(asking).source == source) is stays

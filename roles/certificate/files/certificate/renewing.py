@@ -48,9 +48,15 @@ def sources(settings: Settings, place: Place, *, own_only: bool) -> list[Source]
     if settings.kind == "selfsigned":
         return [signed]
     asked = Source(asked_name(settings), lambda key: _asked(settings, key))
-    # A site whose authority has not answered yet serves all the same.
-    has_other = place.pair is not None and place.pair.source.startswith(("acme ", "provided "))
+    # A site whose authority has not answered yet, or not for its new domain, serves all the same.
+    pair = place.pair
+    is_there = pair is not None and pair.source.startswith(("acme ", "provided "))
+    has_other = pair is not None and is_there and _covers(pair, settings.names[0])
     return ([] if has_other else [signed]) + ([] if own_only else [asked])
+
+
+def _covers(pair: Pair, name: str) -> bool:
+    return not pair.names.isdisjoint({name, f"*.{name.partition('.')[2]}"})
 
 
 def asked_name(settings: Settings) -> str:

@@ -48,7 +48,8 @@ class Ca:
 class Server:
     """What serves the pair on a port, until it is told to reload."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, only: list[str] | None = None) -> None:
+        self._only = only
         self._live = folder / "live"
         self._live.mkdir()
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -72,11 +73,19 @@ class Server:
                 return
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             context.load_cert_chain(self._live / "chain.pem", self._live / "key.pem")
+            if self._only:
+                context.sni_callback = self._reject
             try:
                 with context.wrap_socket(plain, server_side=True) as visitor:
                     visitor.recv(1)
             except OSError:
                 plain.close()  # Whoever asked did not like it.
+
+    def _reject(
+        self, _socket: ssl.SSLObject, name: str | None, _context: ssl.SSLContext
+    ) -> int | None:
+        known = name in (self._only or [])
+        return None if known else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
 
 
 @pytest.fixture(scope="module")
@@ -246,6 +255,19 @@ def test_another_name_makes_another_certificate(serving: Settings, ca: Ca) -> No
     assert checking.faults(named) == []
 
 
+def test_the_server_need_not_know_a_new_name_yet(settings: Settings, ca: Ca) -> None:
+    """The domain is another one, and what tells the web server so comes later."""
+    renew(settings)
+    server = Server(settings.folder, only=NAMES)
+    subprocess.run(server.reload, check=True)
+    ca.issue(settings.folder, ["new.test"])
+    renamed = replace(settings, names=["new.test"], port=server.port, reload=server.reload)
+    assert len(renew(renamed)) == 1
+    assert served.fingerprint(server.port, NAMES[0]) == in_place(renamed).fingerprint
+    assert renew(renamed) == []
+    server.close()
+
+
 def test_another_name_is_a_reason_whoever_signs(settings: Settings) -> None:
     renew(settings)
     pair = in_place(settings)
@@ -365,3 +387,19 @@ def test_the_site_has_a_certificate_before_its_authority_answers(
     with pytest.raises(CertificateError, match="cannot be reached"):
         renew(asking)
     assert in_place(asking).source.startswith("own ")
+
+
+@pytest.mark.parametrize(
+    ("names", "stays"),
+    [(["plots.test", "www.plots.test"], True), (["new.test", "plots.test"], False)],
+)
+def test_what_an_authority_signed_stays_while_it_is_for_the_domain(
+    settings: Settings, ca: Ca, names: list[str], stays: bool
+) -> None:
+    issuer, key = Issuer(settings.folder), own.new_key()
+    asking = replace(settings, kind="acme", names=names)
+    source = renewing.asked_name(asking)
+    Place(settings.folder).put(Pair(key, issuer.sign(key, NAMES), source))
+    ca.issue(settings.folder, names)
+    renew(asking, own_only=True)
+    assert (in_place(asking).source == source) is stays

@@ -48,9 +48,15 @@ def sources(settings: Settings, place: Place, *, own_only: bool) -> list[Source]
     if settings.kind == "selfsigned":
         return [signed]
     asked = Source(asked_name(settings), lambda key: _asked(settings, key))
-    # A site whose authority has not answered yet serves all the same.
-    has_other = place.pair is not None and place.pair.source.startswith(("acme ", "provided "))
+    # A site whose authority has not answered yet, or not for its new domain, serves all the same.
+    pair = place.pair
+    is_there = pair is not None and pair.source.startswith(("acme ", "provided "))
+    has_other = pair is not None and is_there and _covers(pair, settings.names[0])
     return ([] if has_other else [signed]) + ([] if own_only else [asked])
+
+
+def _covers(pair: Pair, name: str) -> bool:
+    return not pair.names.isdisjoint({name, f"*.{name.partition('.')[2]}"})
 
 
 def asked_name(settings: Settings) -> str:
@@ -114,28 +120,30 @@ def _put(settings: Settings, place: Place, pair: Pair) -> None:
     before = place.pair
     place.put(pair)
     try:
-        _serve(settings, pair)
+        _serve(settings, pair, before)
     except CertificateError:
         if before:
             place.put(before)
-            _serve(settings, before)
+            _serve(settings, before, pair)
         raise
     place.forget_others()
 
 
 def _catch_up(settings: Settings, place: Place) -> list[str]:
     # Somebody may have been interrupted between the two steps.
-    pair, name = place.pair, settings.names[0]
-    if pair is None or served.fingerprint(settings.port, name) in ("", pair.fingerprint):
+    pair = place.pair
+    if pair is None or not _serve(settings, pair):
         return []
-    _serve(settings, pair)
     return ["reloaded: another one was served"]
 
 
-def _serve(settings: Settings, pair: Pair) -> None:
-    name = settings.names[0]
-    if served.fingerprint(settings.port, name) in ("", pair.fingerprint):
-        return
+def _serve(settings: Settings, pair: Pair, other: Pair | None = None) -> bool:
+    # A server may not know the site by its new names yet, or by its old ones any more.
+    names = [*settings.names, *sorted(other.names if other else [])]
+    shown = {name: served.fingerprint(settings.port, name) for name in names}
+    name = next((name for name in names if shown[name]), "")
+    if not name or shown[name] == pair.fingerprint:
+        return False
     reloaded = subprocess.run(  # noqa: S603 - the role names the command
         settings.reload, check=False, capture_output=True, text=True
     )
@@ -151,6 +159,7 @@ def _serve(settings: Settings, pair: Pair) -> None:
                 f"port {settings.port} does not serve it after {' '.join(settings.reload)}"
             )
         time.sleep(0.1)
+    return True
 
 
 def _signed(key: bytes | None, source: str, sign: Callable[[bytes], bytes]) -> Pair:

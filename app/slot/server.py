@@ -30,6 +30,7 @@ from app.slot.heartbeat import beat
 from app.slot.life import Cause, Life
 from app.slot.memory import Budget, build_wall
 from app.slot.options import Options
+from app.slot.refusing import refuse_in_a_line
 from app.slot.sessions import Sessions
 from app.slot.starting import load_plots
 from app.slot.state import State
@@ -85,6 +86,7 @@ def running(options: Options, config: SlotConfig, life: Life) -> Iterator[State]
     """
     use_settings(config.plot_settings)
     send_in_one_piece()
+    refuse_in_a_line()
     state = State(options.name, config.release, life, Budget(options.memory_max_mb))
     applications = load_plots(state, options.unix_socket, config.plot_build_seconds)
     if overrun := state.budget.overrun():

@@ -10,6 +10,7 @@ from app.config import ConfigError
 from app.deployments.host import DeploymentError, Host
 from app.deployments.listing import tell
 from app.deployments.prepare import prepare
+from app.deployments.refresh import refresh
 from app.deployments.steward import tend
 from app.deployments.supervisor import Supervisor
 from app.deployments.switch import switch
@@ -24,6 +25,7 @@ def main() -> None:
     verbs.add_parser("prepare", help="start a deployment beside the others, and try it out")
     verbs.add_parser("switch", help="let the prepared deployment serve, and drain the others")
     verbs.add_parser("tend", help="look after the slots, and clear away what has drained")
+    verbs.add_parser("refresh", help="replace, by draining, what runs code that was upgraded")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
@@ -36,7 +38,7 @@ def main() -> None:
     elif arguments.verb == "tend":
         tend(host, supervisor)
     else:
-        act = {"prepare": prepare, "switch": switch}[arguments.verb]
+        act = {"prepare": prepare, "switch": switch, "refresh": refresh}[arguments.verb]
         try:
             changed = act(host, supervisor)
         except DeploymentError as error:

@@ -26,6 +26,7 @@ class Process:
         deployment: The deployment that it belongs to.
         number: Its number among the deployment's slots; 0 where there is but one.
         state: Its state, such as RUNNING.
+        pid: Its process id; 0 while it does not run.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Process:
     deployment: str
     number: int
     state: str
+    pid: int = 0
 
     @property
     def alive(self) -> bool:
@@ -66,7 +68,12 @@ class Supervisor:
                 number = int(name["number"] or 0)
                 found.append(
                     Process(
-                        full_name, name["program"], name["deployment"], number, told["statename"]
+                        full_name,
+                        name["program"],
+                        name["deployment"],
+                        number,
+                        told["statename"],
+                        told["pid"],
                     )
                 )
         return found

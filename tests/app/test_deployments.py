@@ -13,6 +13,7 @@ from threading import Thread
 import pytest
 
 from app.deployments import prepare as prepare_module
+from app.deployments import refresh as refresh_module
 from app.deployments import steward, switch
 from app.deployments.host import DeploymentError, Host
 from app.deployments.last_words import last_words
@@ -20,6 +21,7 @@ from app.deployments.listing import tell
 from app.deployments.prepare import prepare
 from app.deployments.prune import prune
 from app.deployments.records import records
+from app.deployments.refresh import refresh, runs_replaced_code
 from app.deployments.retire import retire
 from app.deployments.statuses import statuses
 from app.deployments.strength import keep_strength
@@ -512,3 +514,64 @@ def test_last_words_hold_no_secret_of_any_deployment(host):
     assert "secret of" not in told
     assert "another's log" not in told
     assert len(told.splitlines()) == 21
+
+
+class TendedSupervisor(FakeSupervisor):
+    """One whose slots say that they drain, and are replaced at once."""
+
+    host: Host
+
+    def signal(self, process: Process, signal: str) -> None:
+        super().signal(process, signal)
+        tell_status(self.host, process.deployment, process.number, "replaced")
+        keep_strength(self.host, self)
+
+
+@pytest.fixture
+def tended(host: Host, monkeypatch: pytest.MonkeyPatch) -> TendedSupervisor:
+    """A serving deployment, all of whose programs run code that was upgraded."""
+    monkeypatch.setattr(refresh_module, "_WAIT_SECONDS", 0.5)
+    monkeypatch.setattr(refresh_module, "runs_replaced_code", lambda _pid: True)
+    supervisor = TendedSupervisor()
+    supervisor.host = host
+    supervisor.have(NEW)
+    host.point(host.serving_link, NEW)
+    for number in range(2):
+        tell_status(host, NEW, number)
+    return supervisor
+
+
+def test_upgraded_code_is_run_by_other_slots_while_those_of_before_drain(host, tended):
+    assert refresh(host, tended) is True
+    assert tended.signalled(NEW) == {"0": "USR2", "1": "USR2"}
+    programs = [name.partition("-")[0] for name in tended.started]
+    assert programs == ["bokeh_spares", "bokeh_spares", "application", "steward", "warden"]
+    assert tended.running(NEW) == set(PROGRAMS)
+
+
+def test_a_slot_does_not_drain_where_nothing_can_replace_it(host, tended):
+    with pytest.raises(DeploymentError, match="no slot can replace bokeh_apps"):
+        refresh(replace(host, slot_memory=10**9), tended)
+    assert tended.signals == []
+    assert tended.started == []
+
+
+def test_nothing_is_replaced_of_a_deployment_that_serves_no_more(host, tended):
+    host.point(host.serving_link, OLD)
+    with pytest.raises(DeploymentError, match="another deployment serves by now"):
+        refresh(host, tended)
+    assert tended.signals == []
+
+
+def test_nothing_is_replaced_that_runs_the_code_on_the_disk(host, tended, monkeypatch):
+    monkeypatch.setattr(refresh_module, "runs_replaced_code", runs_replaced_code)
+    assert refresh(host, tended) is False
+    assert (tended.signals, tended.started) == ([], [])
+
+
+def test_code_that_was_replaced_is_told_from_other_deleted_files():
+    line = "7f00-7f01 r-xp 00000000 08:01 12 {}\n"
+    found = refresh_module._REPLACED.search  # noqa: SLF001
+    assert found(line.format("/usr/lib/x86_64-linux-gnu/libssl.so.3 (deleted)"))
+    assert not found(line.format("/usr/lib/x86_64-linux-gnu/libssl.so.3"))
+    assert not found(line.format("/dev/zero (deleted)"))

@@ -30,7 +30,7 @@ class Supervisord:
         name = method.removeprefix("supervisor.")
         if name == "getAllProcessInfo":
             return [
-                {"group": group, "name": process, "statename": state}
+                {"group": group, "name": process, "statename": state, "pid": 7}
                 for (group, process), state in self.states.items()
             ]
         self.told.append((name, *arguments))
@@ -66,8 +66,8 @@ def supervisor(supervisord: Supervisord, tmp_path: Path) -> Iterator[Supervisor]
 
 def test_processes_are_told_apart_by_deployment_program_and_number(supervisor):
     assert supervisor.processes() == [
-        Process(f"application-{D}:application-{D}", "application", D, 0, "RUNNING"),
-        Process(f"bokeh_spares-{D}:bokeh_spares-{D}_2", "bokeh_spares", D, 2, "STOPPED"),
+        Process(f"application-{D}:application-{D}", "application", D, 0, "RUNNING", 7),
+        Process(f"bokeh_spares-{D}:bokeh_spares-{D}_2", "bokeh_spares", D, 2, "STOPPED", 7),
     ]
     assert supervisor.processes("2" * 12) == []
 

@@ -165,6 +165,7 @@ def served(copy: Beside) -> Iterator[None]:
         for verb in ("stop", "remove"):
             site.command("supervisorctl", verb, PROGRAM, user="root")
         site.command("rm", "--force", path, log, user="root")
+        site.command("supervisorctl", "reread", user="root")
 
 
 def what_it_tells(site: Site, copy: Beside, password: str) -> dict[str, Any]:

@@ -58,6 +58,36 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         {**PROVIDER, "site_oidc_groups": {"staff": ["finance"]}},
         "site_oidc_groups is not a mapping",
     ),
+    "hardening": (
+        {"site_hardening_without": ["moat"]},
+        "site_hardening_without is not a list of hardenings",
+    ),
+    "hardening-is-no-list": (
+        {"site_hardening_without": "firewall"},
+        "site_hardening_without is not a list of hardenings",
+    ),
+    "rule-without-a-port": (
+        {"site_firewall_rules": [{"protocol": "tcp"}]},
+        "site_firewall_rules is not a list of ports",
+    ),
+    "rule-with-a-name": (
+        {"site_firewall_rules": [{"port": "https"}]},
+        "site_firewall_rules is not a list of ports",
+    ),
+    "rule-with-more": (
+        {"site_firewall_rules": [{"port": 443, "colour": "blue"}]},
+        "site_firewall_rules is not a list of ports",
+    ),
+    "rule-for-strangers": (
+        {"site_firewall_rules": [{"port": 443, "sources": ["balancer"]}]},
+        "site_firewall_rules is not a list of ports",
+    ),
+    "rule-for-nobody": (
+        {"site_firewall_rules": [{"port": 443, "sources": []}]},
+        "site_firewall_rules is not a list of ports",
+    ),
+    "never-banned": ({"site_never_banned": ["office"]}, "site_never_banned is not a list"),
+    "reboot-time": ({"site_reboot_time": 840}, "site_reboot_time is 840"),
     "admin": ({"site_admin_user": "the admin"}, "site_admin_user is the admin"),
     "kind": ({"site_certificate_kind": "acme"}, "site_certificate_kind is acme"),
     "no-files": (
@@ -115,6 +145,13 @@ def mistaken(tmp_path_factory: pytest.TempPathFactory, password_file: Path) -> R
         "site_plots": {"bars": {"groups": ["finance", "admin"]}, "sliders": {"groups": []}},
         "site_login_hours": 8,
         "site_audit_days": 30,
+        "site_hardening_without": ["time"],
+        "site_firewall_rules": [
+            {"port": 443},
+            {"port": 53, "protocol": "udp", "sources": ["app", "192.0.2.0/24", "2001:db8::/32"]},
+        ],
+        "site_never_banned": ["192.0.2.1", "2001:db8::/32"],
+        "site_reboot_time": "04:00",
         "site_admin_user": "first.admin",
         **PROVIDER,
         "site_oidc_issuer": "https://login.test:8443/realms/people/",

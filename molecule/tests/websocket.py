@@ -63,9 +63,12 @@ class Websocket:
         if self._protocol.handshake_exc:
             raise RefusedError(response.status_code)
 
-    def send(self, text: str) -> None:
+    def send(self, message: str | bytes) -> None:
         """Send a message."""
-        self._protocol.send_text(text.encode())
+        if isinstance(message, str):
+            self._protocol.send_text(message.encode())
+        else:
+            self._protocol.send_binary(message)
         self._flush()
 
     def receive(self) -> bytes:

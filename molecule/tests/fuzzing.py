@@ -1,7 +1,7 @@
 """How much the tests with random input try, and the input that is known to hurt.
 
 They try the same each time, and little. To look for longer, and elsewhere each time:
-``FUZZ_EXAMPLES=2000 pytest tests/app/test_fuzz_pages.py``.
+``FUZZ_EXAMPLES=2000 pytest tests/app/test_fuzz_pages.py``, for one.
 """
 
 import os

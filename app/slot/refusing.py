@@ -42,9 +42,9 @@ def refuse_in_a_line() -> None:
 async def _on_message(handler: Any, fragment: str | bytes) -> None:
     if handler.ws_connection is None or handler.ws_connection.is_closing():
         return
+    if handler.connection is None:
+        return  # Pages wait for the session's first message; closing now would disturb its making.
     try:
-        if handler.connection is None:
-            raise ProtocolError("it came while there was no session")
         message = await handler.receiver.consume(fragment)
         answer = await handler.handler.handle(message, handler.connection) if message else None
     except Exception as error:  # noqa: BLE001 # a message may be wrong in any way

@@ -1,4 +1,4 @@
-"""Somebody malicious at a provisioned host: no page fails, no slot ends, and nobody else notices."""
+"""Somebody malicious at a provisioned host: nothing fails or ends, and nobody else notices."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -45,7 +45,7 @@ def test_no_page_fails(alice: Visitor, method: str, path: str, header: str):
 
 
 @pytest.fixture
-def bystander(site: Site, alice: Visitor, bob: Visitor) -> Iterator[Session]:
+def bystander(site: Site, bob: Visitor) -> Iterator[Session]:
     """A session of bob's in the slot in which alice's are."""
     page = bob.ticket("sliders")
     ticket = replace(

@@ -187,8 +187,9 @@ def test_a_wrong_message_is_a_line_in_the_log(bystander: Bystander, wrong: str):
 
 
 def test_a_message_before_there_is_a_session_is_a_line_in_the_log_at_most(bystander: Bystander):
-    lines = complaints(attack(bystander, PULL, at_once=True))
-    assert len(lines) <= 1
+    for _ in range(5):
+        lines = complaints(attack(bystander, PULL, at_once=True))
+        assert len(lines) <= 1, lines
 
 
 def test_half_a_message_is_nothing(bystander: Bystander):

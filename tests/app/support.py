@@ -71,14 +71,18 @@ def before_the_next_change(site: Flask, change: Callable[[], Any]) -> None:
     event.listen(Session, "before_flush", overtake, once=True)
 
 
-def tell(slot: Slot, age: float = 0.0, **changes: Any) -> None:
-    """Have a slot that does not run tell that all is well, but for some changes, a while ago."""
-    status = {
+def tell(slot: Slot, age: float = -0.8, **changes: Any) -> None:
+    """Have a slot that does not run tell that all is well, but for some changes, a while ago.
+
+    By default that is a little ahead of time, since it counts for a second only.
+    """
+    status: dict[str, Any] = {
         "status": "ok",
         "cause": None,
         "sessions": 0,
         "plots": {name: {"components": ["bokeh"], "error": None} for name in discover()},
     }
+    status["plots"] |= changes.pop("plots", {})
     path = status_path(slot.socket)
     path.write_text(json.dumps(status | changes))
     told = time.time() - age

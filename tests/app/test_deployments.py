@@ -94,13 +94,15 @@ def supervisor() -> FakeSupervisor:
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Host:
+def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
     """A host on which the deployment OLD serves, and NEW is installed."""
+    # The path of a socket has to be short.
+    folder = tmp_path_factory.mktemp("host")
     folders = ("run", "application", "records", "programs", "log", "releases", "venvs", "bokehjs")
     for name in folders:
-        (tmp_path / name).mkdir()
-    command = tmp_path / "bokeh-site"
-    command.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/commands\n')
+        (folder / name).mkdir()
+    command = folder / "bokeh-site"
+    command.write_text(f'#!/bin/sh\necho "$@" >> {folder}/commands\n')
     command.chmod(0o700)
     made = Host(
         deployment=NEW,
@@ -108,18 +110,18 @@ def host(tmp_path: Path) -> Host:
         slot_memory=1,
         kept=2,
         command=command,
-        run_dir=tmp_path / "run",
-        application_dir=tmp_path / "application",
-        records_dir=tmp_path / "records",
-        programs_dir=tmp_path / "programs",
-        supervisor_socket=tmp_path / "supervisor.sock",
-        log_dir=tmp_path / "log",
-        release_dir=tmp_path / "releases" / f"r{NEW}",
-        venv_dir=tmp_path / "venvs" / f"v{NEW}",
-        bokehjs_dir=tmp_path / "bokehjs",
-        serving_link=tmp_path / "serving.sock",
-        candidate_link=tmp_path / "candidate.sock",
-        lock_file=tmp_path / "lock",
+        run_dir=folder / "run",
+        application_dir=folder / "application",
+        records_dir=folder / "records",
+        programs_dir=folder / "programs",
+        supervisor_socket=folder / "supervisor.sock",
+        log_dir=folder / "log",
+        release_dir=folder / "releases" / f"r{NEW}",
+        venv_dir=folder / "venvs" / f"v{NEW}",
+        bokehjs_dir=folder / "bokehjs",
+        serving_link=folder / "serving.sock",
+        candidate_link=folder / "candidate.sock",
+        lock_file=folder / "lock",
     )
     for age, deployment in enumerate((NEW, OLD)):
         install(made, deployment, age)

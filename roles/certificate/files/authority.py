@@ -150,7 +150,7 @@ def _write_down(name: str, certificate: Path, key: Path, encrypt: list[str]) -> 
     """Make an authority in two files; its key is never on a disk in plain text."""
     certificate.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     made, private = found(name)
-    told = [*encrypt, "--output", key, "-"]
+    told = [*encrypt, "--output", str(key), "-"]
     subprocess.run(told, input=private, check=True)  # noqa: S603 # nosec B603 # the role names it
     certificate.write_bytes(made)
 

@@ -76,13 +76,12 @@ def tell(slot: Slot, age: float = -0.8, **changes: Any) -> None:
 
     By default that is a little ahead of time, since it counts for a second only.
     """
-    status: dict[str, Any] = {
+    status = {
         "status": "ok",
         "cause": None,
         "sessions": 0,
         "plots": {name: {"components": ["bokeh"], "error": None} for name in discover()},
     }
-    status["plots"] |= changes.pop("plots", {})
     path = status_path(slot.socket)
     path.write_text(json.dumps(status | changes))
     told = time.time() - age

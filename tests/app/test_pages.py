@@ -127,7 +127,7 @@ def test_a_full_site_says_so_and_the_page_tries_again(alice: FlaskClient):
 
 
 def test_a_plot_that_failed_says_so_and_does_not_try_again(alice: FlaskClient, slots):
-    plots = {"sliders": {"components": [], "error": "division by zero"}}
+    plots = {name: {"components": [], "error": "division by zero"} for name in discover()}
     tell(slots[0], plots=plots)
     answer = alice.get("/sliders", **BASE)
     assert answer.status_code == 500

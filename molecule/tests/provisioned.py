@@ -5,7 +5,8 @@ import shlex
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -164,6 +165,18 @@ class Site:
         """Where this machine reaches the host's port for HTTP, which is published nowhere."""
         wanted = "{{range .NetworkSettings.Networks}}{{.IPAddress}}\n{{end}}"
         return self._podman("inspect", "--format", wanted, self.container).split()[0], 80
+
+    @contextmanager
+    def letting_in(self, port: int) -> Iterator[None]:
+        """Have the host's firewall let everybody reach one more port."""
+        chain = ("inet", self.variables["site_name"].replace("-", "_"), "input")
+        rule = ("tcp", "dport", str(port), "accept")
+        told = self.command("nft", "-e", "-a", "insert", "rule", *chain, *rule, user="root").stdout
+        try:
+            yield
+        finally:
+            handle = told.split("# handle ")[1].split()[0]
+            self.command("nft", "delete", "rule", *chain, "handle", handle, user="root")
 
     @cached_property
     def certificate(self) -> str:

@@ -34,7 +34,8 @@ def copy(site: Site) -> Iterator[Beside]:
         settings = {"SITE_SLOTS": copy.slot, "SITE_SLOT_COUNT": "1"}
         command = ("gunicorn", f"--bind=0.0.0.0:{PORT}", "--threads=4", "--no-control-socket")
         copy.run("website", *command, "app.wsgi:app", **settings)
-        yield copy
+        with site.letting_in(PORT):
+            yield copy
 
 
 def test_a_plot_that_fails_takes_down_only_itself(site: Site, alice: Visitor, copy: Beside):

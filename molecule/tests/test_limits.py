@@ -139,7 +139,8 @@ def few(site: Site) -> Iterator[Few]:
     site.command(*nginx, user="root")
     there = replace(site)
     there.address = (site.plain_address[0], 443 + PORTS)
-    yield Few(there, site, iter(range(1, 255)))
+    with site.letting_in(there.address[1]):
+        yield Few(there, site, iter(range(1, 255)))
     site.command(*nginx, "-s", "stop", user="root")
     site.command("rm", "--recursive", FOLDER, user="root")
 

@@ -189,7 +189,7 @@ def test_a_plot_has_the_settings_of_a_slot_and_no_others(malice):
     known = {name for name in malice.environment if name.startswith("SITE_")}
     assert known == {
         *("SITE_BOKEH_SECRET_KEY", "SITE_ORIGINS", "SITE_RELEASE"),
-        *("SITE_PLOT_SETTINGS", "SITE_PLOT_BUILD_SECONDS"),
+        *("SITE_PLOT_SETTINGS", "SITE_PLOT_BUILD_SECONDS", "SITE_MESSAGE_MAX_MB"),
     }
 
 

@@ -1,20 +1,22 @@
 """The Bokeh slots as the site sees them: each tells how it is in a file beside its unix socket."""
 
-import json
-import re
 import time
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from app.flask_config import current_config
 from app.plots import discover
-from app.untrusted import read_file
+from app.untrusted import parsed, read_file
 from app.wire import SlotStatus, status_path
 
 # Four beats: a slot that missed them has a callback that does not return, or was killed.
 _FRESH_SECONDS = 1.0
-_COMPONENT = re.compile("[a-z]+(-[a-z]+)*")
+# All that BokehJS has.
+_COMPONENTS = frozenset(
+    f"bokeh{part}" for part in ("", "-api", "-gl", "-mathjax", "-tables", "-widgets")
+)
 
 
 class SlotAwayError(RuntimeError):
@@ -41,7 +43,7 @@ class Slot:
         """
         try:
             content, changed_at = read_file(status_path(self.socket))
-            status = _checked(json.loads(content))
+            status = _checked(parsed(content))
         except FileNotFoundError as error:
             raise SlotAwayError(f"slot {self.name} does not run") from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -91,11 +93,12 @@ def _checked(told: Any) -> SlotStatus:
         ValueError, KeyError, TypeError or AttributeError: If it is none.
     """
     plots = [told["plots"][name] for name in discover()]
-    components = [component for plot in plots for component in plot["components"]]
+    listed = [plot["components"] for plot in plots]
     errors = [plot["error"] for plot in plots]
     if (
         not all(isinstance(text, (str, type(None))) for text in (told["cause"], *errors))
-        or not all(map(_COMPONENT.fullmatch, components))
+        or not all(isinstance(components, list) for components in listed)
+        or not _COMPONENTS.issuperset(chain.from_iterable(listed))
         or not (isinstance(told["sessions"], int) and told["sessions"] >= 0)
     ):
         raise ValueError("not the status of a slot")

@@ -1,8 +1,10 @@
 """Reading what a plot's code could have written: where slots write, plots can."""
 
+import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 _MOST_BYTES = 1 << 20
 
@@ -25,3 +27,18 @@ def read_file(path: Path) -> tuple[bytes, float]:
         if not stat.S_ISREG(told.st_mode):
             raise OSError(f"{path} is no file")
         return file.read(_MOST_BYTES), told.st_mtime
+
+
+def parsed(text: bytes) -> Any:
+    """Parse JSON.
+
+    Args:
+        text: The JSON.
+
+    Raises:
+        ValueError: If it is none, or too deep to be parsed.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error

@@ -41,8 +41,8 @@ def refresh(host: Host, supervisor: Supervisor) -> bool:
         for process in supervisor.processes(host.deployment)
         if process.alive and runs_replaced_code(process.pid) and not drains(host, process)
     ]
-    # Slots first: it is the steward that starts others in their place.
-    for process in sorted(outdated, key=lambda process: not process.is_slot):
+    # The steward last: it starts others in the place of slots.
+    for process in sorted(outdated, key=lambda one: (one.program == "steward", one.is_slot)):
         _log.info("replacing %s, whose code was upgraded", process.name)
         if process.is_slot:
             _wait(lambda: may_replace(host, supervisor), f"no slot can replace {process.name}")

@@ -1,11 +1,10 @@
 """What the slots of a host tell of themselves."""
 
-import json
 from collections.abc import Iterator
 
 from app.deployments.host import Host
 from app.deployments.supervisor import Process
-from app.untrusted import read_file
+from app.untrusted import parsed, read_file
 from app.wire import SlotStatus
 
 
@@ -35,8 +34,13 @@ def drains(host: Host, process: Process) -> bool:
 def _read(host: Host, deployment: str) -> Iterator[tuple[int, SlotStatus]]:
     for path in host.run_dir.glob(f"*-{deployment}-[0-9]*.json"):
         try:
-            status: SlotStatus = json.loads(read_file(path)[0])
-            if isinstance(status["cause"], (str, type(None))) and int(status["sessions"]) >= 0:
+            status: SlotStatus = parsed(read_file(path)[0])
+            sessions = status["sessions"]
+            if (
+                isinstance(status["cause"], (str, type(None)))
+                and isinstance(sessions, int)
+                and sessions >= 0
+            ):
                 yield int(path.stem.rpartition("-")[2]), status
         except (OSError, ValueError, KeyError, TypeError):
             continue  # it has just ended, or is none

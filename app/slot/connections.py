@@ -49,8 +49,10 @@ class Tornado(BokehTornado):
             receiver = ViewersReceiver(self.presences, present, socket, allowance)
             # Bokeh declares it by its first value, None.
             socket.receiver = receiver  # type: ignore[assignment]
-            # Tornado answers each.
-            socket.on_ping = lambda data: receiver.spend(len(data))  # type: ignore[method-assign]
+            # Tornado answers each ping, and takes pongs that nobody asked for.
+            socket.on_ping = socket.on_pong = (  # type: ignore[method-assign]
+                lambda data: receiver.spend(len(data))
+            )
         if socket.ws_connection is None:
             self.client_lost(connection)
         return connection

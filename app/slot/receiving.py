@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 from typing import Any
 
 from bokeh.protocol import Protocol
@@ -16,10 +18,11 @@ _log = logging.getLogger(__name__)
 # Close codes of RFC 6455, 7.4.1.
 POLICY_VIOLATION = 1008
 _TOO_BIG = 1009
-# A slider that is dragged sends a message for each picture of the screen, some 144 a second at
-# most, and each is three fragments. What is large counts for as many as it has these bytes.
-_FRAGMENTS_PER_SECOND = 600
-_SECONDS_AT_ONCE = 5
+# A plot that is dragged sends a message for each of its two ranges and each picture of the screen,
+# some 144 a second at most, and each is three fragments. What is large counts for as many as it has
+# these bytes.
+_FRAGMENTS_PER_SECOND = 1000
+_SECONDS_AT_ONCE = 3
 _FRAGMENT_BYTES = 4096
 # Of a connection that is being closed: it could go on for as long as that takes.
 _PAUSE_SECONDS = 1.0
@@ -30,12 +33,13 @@ class Allowance:
 
     Args:
         message_bytes: The largest message, with its buffers; one may always come.
+        clock: Tells the time, in seconds.
     """
 
-    def __init__(self, message_bytes: int) -> None:
+    def __init__(self, message_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.message_bytes = message_bytes
         burst = _FRAGMENTS_PER_SECOND * _SECONDS_AT_ONCE + message_bytes / _FRAGMENT_BYTES
-        self._bucket = TokenBucket(burst, _FRAGMENTS_PER_SECOND)
+        self._bucket = TokenBucket(burst, _FRAGMENTS_PER_SECOND, clock)
 
     def take(self, size: int) -> bool:
         """Count something that came, and say whether it was allowed to.

@@ -22,10 +22,12 @@ def reasons(presences: Iterable[Presence], ended: AbstractSet[str]) -> dict[str,
     """
     asked = [presence for presence in presences if presence["ended"] is None]
     live = live_logins({presence["login"] for presence in asked}) if asked else {}
-    found = {
-        presence["id"]: _reason(presence, live.get(presence["login"]), ended) for presence in asked
-    }
-    return {key: reason for key, reason in found.items() if reason}
+    # Where slots tell differently of a session, a plot's code has made up something: it ends.
+    found = [
+        (presence["id"], _reason(presence, live.get(presence["login"]), ended))
+        for presence in asked
+    ]
+    return {key: reason for key, reason in found if reason}
 
 
 def _reason(presence: Presence, login: LiveLogin | None, ended: AbstractSet[str]) -> str | None:

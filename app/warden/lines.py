@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from app.config import SLOT
 from app.unix_http import UnixConnection
+from app.untrusted import parsed
 from app.wire import SESSIONS_PATH, Presence, SlotAnswer, slot_path
 
 _log = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ def _read(body: bytes) -> SlotAnswer:
     Raises:
         ValueError, KeyError or TypeError: If it is no answer.
     """
-    told = json.loads(body)
+    told = parsed(body)
     kinds = {**SlotAnswer.__annotations__, "sessions": list}
     answer = _typed(told, kinds)
     answer["sessions"] = [_typed(one, Presence.__annotations__) for one in answer["sessions"]]

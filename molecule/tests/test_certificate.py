@@ -64,6 +64,11 @@ def test_who_trusts_the_environments_authority_trusts_the_site(inventory: Invent
     assert (Path(folder) / "ca-key.pem").read_text().startswith("$ANSIBLE_VAULT;")
 
 
+def test_root_runs_nothing_of_the_directory_that_it_happens_to_be_in(site: Site):
+    trap = "cd $(mktemp --directory) && echo 'raise SystemExit(9)' >argparse.py"
+    site.command("sh", "-c", f"{trap} && site-certificate check", user="root")
+
+
 def test_timers_renew_and_check(site: Site):
     """What they start works, within its sandbox."""
     for name in ("site-certificate-renew", "site-certificate-check"):

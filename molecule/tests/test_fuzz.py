@@ -17,7 +17,6 @@ from visitor import Visitor
 from app.session_ids import Visit, mint_token
 
 testinfra_hosts = ["ansible://app"]
-pytestmark = pytest.mark.once
 
 PREFIXES = (
     "/",
@@ -37,6 +36,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
     path=st.builds(lambda prefix, text: prefix + quote(text), st.sampled_from(PREFIXES), texts),
     header=header_values,
 )
+@pytest.mark.once
 def test_no_page_fails(alice: Visitor, method: str, path: str, header: str):
     headers = {"X-Original-URI": header, "X-Request-Id": header, "Origin": header}
     answer = alice.request(method, path, headers, "x" * 10 if method == "POST" else "")

@@ -128,7 +128,10 @@ def malice(
             *(v["site_programs_dir"], v["site_data_dir"], v["site_application_run_dir"]),
             *(v["site_log_dir"], TEMPORARY),
         ],
-        "connect": [website, v["site_supervisor_socket"], "/run/dbus/system_bus_socket"],
+        "connect": [
+            *(website, v["site_supervisor_socket"]),
+            *("/run/dbus/system_bus_socket", "/run/systemd/journal/stdout"),
+        ],
         "remove": [of_the_application],
         "signal": others,
         "installers": INSTALLERS,
@@ -217,8 +220,20 @@ def test_a_plot_removes_nothing_that_is_not_its_own(malice):
     assert set(malice.outcomes("remove").values()) == {"PermissionError"}
 
 
-def test_a_plot_reaches_neither_the_website_nor_supervisord(malice):
+def test_a_plot_reaches_neither_the_website_nor_supervisord_nor_the_system(malice):
     assert set(malice.outcomes("connect").values()) == {"PermissionError"}
+
+
+def test_a_plot_cannot_hold_what_root_waits_for(site):
+    variables = site.variables
+    locks = (
+        *(variables["site_records_dir"], variables["site_lock_file"]),
+        f"{variables['site_certificate_dir']}/lock",
+    )
+    for lock in locks:
+        site.command("flock", "--nonblock", lock, "true", user="root")
+        held = site.attempt("flock", "--nonblock", lock, "true", user=variables["site_plots_user"])
+        assert "Permission denied" in held.stderr
 
 
 def test_a_plot_sees_and_signals_no_other_users_process(malice, others):

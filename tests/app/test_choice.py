@@ -71,8 +71,9 @@ def test_a_slot_that_is_late_or_drains_gets_nothing(slots: list[Slot], state: di
     assert chosen(1) == {slots[0]: 1}
 
 
-def test_half_a_file_is_none(slots: list[Slot]):
-    status_path(slots[0].socket).write_text('{"status": "o')
+@pytest.mark.parametrize("text", ['{"status": "o', "[" * 100_000], ids=len)
+def test_half_a_file_is_none(slots: list[Slot], text: str):
+    status_path(slots[0].socket).write_text(text)
     tell(slots[1])
     assert chosen(3) == {slots[1]: 3}
 
@@ -86,6 +87,8 @@ def test_half_a_file_is_none(slots: list[Slot]):
         {"sessions": -5},
         {"sessions": "0"},
         {"plots": ALL_PLOTS | {"sliders": {"components": ["../../evil"], "error": None}}},
+        {"plots": ALL_PLOTS | {"sliders": {"components": ["evil"], "error": None}}},
+        {"plots": ALL_PLOTS | {"sliders": {"components": "bokeh", "error": None}}},
         {"plots": ALL_PLOTS | {"sliders": {"components": ["bokeh"], "error": {"a": 1}}}},
     ],
     ids=str,

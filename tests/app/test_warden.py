@@ -32,7 +32,7 @@ from app.people import accounts, groups, live, logins
 from app.people.audit import Event
 from app.people.logins import LiveLogin
 from app.probe import open_document
-from app.session_ids import Visit, mint_token
+from app.session_ids import Visit, digest, mint_token, read_token
 from app.warden.looking import LOOK_SECONDS, Warden
 
 WITHIN_SECONDS = 2.0
@@ -350,15 +350,14 @@ def test_a_slot_of_an_older_release_is_asked_once(running, warden, monkeypatch, 
 
 
 @contextmanager
-def lying_slot(config: Config, number: int, answer: object) -> Iterator[None]:
+def lying_slot(config: Config, number: int, body: str) -> Iterator[None]:
     """A slot whose plot has made up what it tells."""
-    body = json.dumps(answer).encode()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(body.encode())
 
         def log_message(self, *_arguments: object) -> None:
             pass
@@ -380,7 +379,7 @@ PRESENCE = {
 ANSWER = {"release": RELEASE, "status": "ok", "resident_bytes": 1, "sessions": [PRESENCE]}
 
 
-LIES = (
+NONSENSE = (
     [],
     ANSWER | {"sessions": {}},
     ANSWER | {"resident_bytes": 1 << 80},
@@ -389,10 +388,15 @@ LIES = (
     ANSWER | {"sessions": [PRESENCE | {"login": {}}]},
     ANSWER | {"sessions": [PRESENCE | {"opened_at": 1 << 80}]},
 )
+LIES = (*map(json.dumps, NONSENSE), "[" * 100_000)
 
 
 def test_what_a_plot_made_up_keeps_nobody_from_being_ended(site, config, running, warden, caplog):
-    alice = Viewer(site, running, "alice")
+    alice, bob = (Viewer(site, running, name) for name in ("alice", "bob"))
+    # As if alice's session were one of bob's, who may go on.
+    hers = digest(read_token(alice.token, KEY.encode())[0])
+    his = {"id": hers, "login": bob.login.id, "user": "bob", "plot": "bars", "expires": 1 << 40}
+    made_up = json.dumps(ANSWER | {"sessions": [PRESENCE | his]})
 
     async def scenario() -> None:
         async with AsyncExitStack() as stack:
@@ -405,7 +409,7 @@ def test_what_a_plot_made_up_keeps_nobody_from_being_ended(site, config, running
                 await asyncio.wait_for(websocket.recv(), WITHIN_SECONDS)
 
     with ExitStack() as stack:
-        for number, lie in enumerate(LIES, start=1):
+        for number, lie in enumerate([*LIES, made_up], start=1):
             stack.enter_context(lying_slot(config, number, lie))
         asyncio.run(scenario())
     assert len([m for m in caplog.messages if "does not tell of its sessions" in m]) == len(LIES)

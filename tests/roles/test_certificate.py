@@ -365,6 +365,13 @@ def test_the_check_names_what_a_provided_pair_lacks(serving: Settings) -> None:
     ]
 
 
+def test_a_key_that_was_brought_along_is_not_kept(serving: Settings) -> None:
+    renew(brought(serving, *NAMES))
+    theirs = in_place(serving).key
+    renew(replace(serving, keeps_key=True))
+    assert in_place(serving).key != theirs
+
+
 def test_a_key_of_another_certificate_is_not_put_in_place(serving: Settings) -> None:
     before = in_place(serving)
     with pytest.raises(CertificateError, match="do not match"):

@@ -147,7 +147,7 @@ def limits(people: int) -> dict[str, tuple[int, ...]]:
         bursts = set(re.findall(rf"limit_req zone={zone} burst=(\d+) nodelay;", text))
         (burst,) = bursts
         found[zone] = (int(rate), int(burst))
-    for zone in re.findall(r"limit_conn_zone \$limited_client zone=(\w+):", text):
+    for zone in re.findall(r"limit_conn_zone \S+ zone=(\w+):", text):
         (most,) = set(re.findall(rf"limit_conn {zone} (\d+);", text))
         found[zone] = (int(most),)
     return found
@@ -156,6 +156,7 @@ def limits(people: int) -> dict[str, tuple[int, ...]]:
 def test_an_address_may_do_what_so_many_people_do() -> None:
     assert limits(300) == {
         "requests": (6000, 600),
+        "previews": (120000, 15000),
         "sign_in": (300, 75),
         "plot_pages": (1200, 300),
         "websockets": (1200, 900),

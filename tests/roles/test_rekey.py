@@ -138,6 +138,10 @@ def test_it_finds_all_of_an_environment(
     inside = environment.folder / "ca" / "key.pem"
     inside.parent.mkdir()
     inside.write_bytes(vault(OLD).encrypt(PLAIN))
+    # As if a run had been interrupted that has made a new password, and used it here.
+    becoming = environment.folder / "group_vars/all/become.yml"
+    becoming.write_bytes(vault(OTHER).encrypt(b"ansible_become_password: x\n"))
+    operator.password.with_name("password.new").write_bytes(OTHER + b"\n")
     operator.password.write_bytes(password_file.read_bytes())
     variables = {
         **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
@@ -147,7 +151,7 @@ def test_it_finds_all_of_an_environment(
     }
     command = [COMMANDS / "python", ROOT / "tools/rekey", environment.folder]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
-    wanted = sorted(map(str, (environment.vault, inside, operator.files[0])))
+    wanted = sorted(map(str, (environment.vault, inside, becoming, operator.files[0])))
     assert done.stdout.splitlines()[1:] == wanted, done.stderr
     new = operator.password.read_bytes().strip()
     assert new.decode() not in done.stdout
@@ -155,7 +159,22 @@ def test_it_finds_all_of_an_environment(
     assert vault(new).decrypt(inside.read_bytes()) == PLAIN
 
 
+@pytest.mark.parametrize("missing", [True, False])
+def test_a_password_for_nothing_stays(
+    operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, missing: bool
+) -> None:
+    inventory = tmp_path / "inventory"
+    if not missing:
+        inventory.mkdir()
+    monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", str(operator.password))
+    monkeypatch.setattr(program, "_named", lambda *_: [])
+    monkeypatch.setattr("sys.argv", ["rekey", str(inventory)])
+    with pytest.raises(SystemExit, match=r"There is no environment|Nothing of .* is encrypted"):
+        program.main()
+    assert operator.password.read_bytes() == OLD + b"\n"
+
+
 def test_single_encrypted_values_stop_it(tmp_path: Path) -> None:
     (tmp_path / "more.yml").write_text("a: !vault |\n  $ANSIBLE_VAULT;\n")
     with pytest.raises(SystemExit, match=r"more.yml: move them into vault.yml"):
-        program.encrypted(tmp_path)
+        program.encrypted(tmp_path, tmp_path / "new")

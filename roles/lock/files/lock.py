@@ -159,6 +159,11 @@ def released(held: dict[str, Any], wish: dict[str, Any]) -> dict[str, Any]:
     return {} if held and _is_of(held, wish) else held
 
 
+def _for_root_only(path: str, flags: int) -> int:
+    # Who may read a file may hold its lock.
+    return os.open(path, flags, 0o600)
+
+
 def change(state: str, wish: dict[str, Any]) -> None:
     """Take or release the lock of this host, while nobody else does.
 
@@ -169,7 +174,8 @@ def change(state: str, wish: dict[str, Any]) -> None:
     Raises:
         LockedError: If another run holds it.
     """
-    with Path(wish["path"]).open("a+") as file:
+    with open(wish["path"], "a+", opener=_for_root_only) as file:
+        os.fchmod(file.fileno(), 0o600)
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         held = _read(file)

@@ -26,7 +26,7 @@ def main() -> int:
     if arguments.command == "check":
         return _say(sys.stderr, faults(settings))
     # One at a time: the timer's run, the playbook's and an operator's.
-    with (settings.folder / "lock").open("w") as lock:
+    with open(settings.folder / "lock", "w", opener=_for_root_only) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if arguments.command == "request":
             return _request(settings, arguments)
@@ -42,6 +42,11 @@ def main() -> int:
             return _say(sys.stderr, [_failure(settings, error)])
         _say(sys.stdout, done)
         return 0
+
+
+def _for_root_only(path: str, flags: int) -> int:
+    # Who may read a file may hold its lock.
+    return os.open(path, flags, 0o600)
 
 
 def _parser() -> argparse.ArgumentParser:

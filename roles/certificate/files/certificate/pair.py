@@ -44,6 +44,8 @@ def write(file: Path, content: bytes, mode: int) -> None:
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as opened:
         os.fchmod(opened.fileno(), mode)
         opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
     fresh.rename(file)
 
 

@@ -108,12 +108,18 @@ def renew(
         if not reason:
             continue
         if not dry_run:
-            kept = place.pair.key if place.pair and settings.keeps_key and not new_key else None
-            _put(settings, place, source.pair(kept))
+            _put(settings, place, source.pair(None if new_key else _kept_key(settings, place)))
         done.append(f"renewed: {reason}")
     if not dry_run:
         done += _catch_up(settings, place)
     return done
+
+
+def _kept_key(settings: Settings, place: Place) -> bytes | None:
+    # One that was brought along may be of a kind that is not made here.
+    if place.pair and settings.keeps_key and place.pair.source.startswith(("own ", "acme ")):
+        return place.pair.key
+    return None
 
 
 def _put(settings: Settings, place: Place, pair: Pair) -> None:

@@ -27,6 +27,7 @@ def main() -> int:
         return _say(sys.stderr, faults(settings))
     # One at a time: the timer's run, the playbook's and an operator's.
     with open(settings.folder / "lock", "w", opener=_for_root_only) as lock:
+        os.fchmod(lock.fileno(), 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
         if arguments.command == "request":
             return _request(settings, arguments)

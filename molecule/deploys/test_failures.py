@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from checkout import Checkout
-from deploying import assert_serves, deployments, said, serving
+from deploying import WHAT_DEPLOYS, assert_serves, deployments, said, serving
 from provisioned import REPOSITORY, Inventory, Site
 from visitor import Visitor
 
@@ -133,7 +133,7 @@ class StartedRun:
 @contextmanager
 def started(inventory: Inventory, checkout: Checkout) -> Iterator[StartedRun]:
     """Start a run of the playbook, as an operator in a terminal of their own does."""
-    command = ["ansible-playbook", "-i", inventory.path, checkout.playbook]
+    command = ["ansible-playbook", "-i", inventory.path, checkout.playbook, WHAT_DEPLOYS]
     plain = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
     with subprocess.Popen(
         command,
@@ -158,7 +158,7 @@ def test_a_release_with_a_fault_never_serves(
 ):
     before = serving(site)
     checkout.commit(FAULTS[fault].files)
-    run = inventory.playbook(checkout.playbook)
+    run = inventory.playbook(checkout.playbook, WHAT_DEPLOYS)
     assert run.returncode != 0
     for part in FAULTS[fault].says:
         assert part in said(run), run.stdout
@@ -176,13 +176,13 @@ def test_a_full_disk_is_told_and_the_next_run_succeeds(
     before = serving(site)
     release = checkout.commit({"plots/bars.py": "\n# for the full disk\n"})
     with full_disk(site):
-        run = inventory.playbook(checkout.playbook)
+        run = inventory.playbook(checkout.playbook, WHAT_DEPLOYS)
         assert run.returncode != 0
         assert "cannot be installed" in said(run)
         assert "No space left on device" in said(run)
         assert serving(site) == before
         assert_serves(viewer, before)
-    run = inventory.playbook(checkout.playbook)
+    run = inventory.playbook(checkout.playbook, WHAT_DEPLOYS)
     assert run.returncode == 0, run.stdout
     assert deployments(site)[0]["release"] == release
     assert_serves(viewer, serving(site))
@@ -224,7 +224,7 @@ def test_an_interrupted_run_leaves_the_old_release_and_the_next_one_completes(
             assert run.process.wait(120) != 0
         assert serving(site) == before
         assert_serves(viewer, before)
-    run = inventory.playbook(checkout.playbook)
+    run = inventory.playbook(checkout.playbook, WHAT_DEPLOYS)
     assert run.returncode == 0, run.stdout
     assert deployments(site)[0]["release"] == release
     assert_serves(viewer, serving(site))
@@ -236,7 +236,7 @@ def test_a_second_operator_is_refused_with_who_and_since_when(
     release = checkout.commit({"plots/bars.py": "\n# for the first of two operators\n"})
     with started(inventory, checkout) as first:
         first.wait_for("Install the interpreter")
-        second = inventory.playbook(str(REPOSITORY / "playbook.yml"))
+        second = inventory.playbook(str(REPOSITORY / "playbook.yml"), WHAT_DEPLOYS)
         assert second.returncode != 0
         who = rf"\S+@\S+ has been deploying release {release} to {site.name} since 20\d\d-\d\d-\d\d"
         assert re.search(who, said(second)), said(second)

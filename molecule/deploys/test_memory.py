@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from checkout import Checkout
-from deploying import said, serving
+from deploying import WHAT_DEPLOYS, said, serving
 from provisioned import Inventory, Site
 from visitor import Ticket, Visitor
 from websocket import RefusedError
@@ -75,7 +75,7 @@ def test_two_hundred_visits_of_a_plot_that_leaks(
     site: Site, inventory: Inventory, checkout: Checkout, viewer: Visitor
 ):
     checkout.commit({"plots/leaks.py": PLOT})
-    run = inventory.playbook(checkout.playbook)
+    run = inventory.playbook(checkout.playbook, WHAT_DEPLOYS)
     assert run.returncode == 0, said(run)
     deployment = serving(site)
     budget = int(site.variables["site_slot_memory_mb"])

@@ -4,11 +4,10 @@ import time
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from app.flask_config import current_config
 from app.plots import discover
-from app.untrusted import parsed, read_file
+from app.untrusted import read_status
 from app.wire import SlotStatus, status_path
 
 # Four beats: a slot that missed them has a callback that does not return, or was killed.
@@ -42,13 +41,13 @@ class Slot:
             SlotAwayError: If it does not run, or has told nothing for too long.
         """
         try:
-            content, changed_at = read_file(status_path(self.socket))
-            status = _checked(parsed(content))
+            status, told_at = read_status(status_path(self.socket))
+            _check(status)
         except FileNotFoundError as error:
             raise SlotAwayError(f"slot {self.name} does not run") from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise SlotAwayError(f"slot {self.name} has an unreadable status file") from error
-        age = time.time() - changed_at
+        age = time.time() - told_at
         # From the future is no better: somebody has set the clock back.
         if abs(age) > _FRESH_SECONDS:
             raise SlotAwayError(f"slot {self.name} hangs, or was killed: silent for {age:.0f} s")
@@ -86,21 +85,18 @@ def survey() -> tuple[dict[Slot, SlotStatus], list[str]]:
     return taking, away
 
 
-def _checked(told: Any) -> SlotStatus:
-    """Take a status only as it should be: what the site shows and loads comes out of it.
+def _check(status: SlotStatus) -> None:
+    """Refuse a status whose plots are not as they should be: the site shows and loads them.
 
     Raises:
         ValueError, KeyError, TypeError or AttributeError: If it is none.
     """
-    plots = [told["plots"][name] for name in discover()]
+    plots = [status["plots"][name] for name in discover()]
     listed = [plot["components"] for plot in plots]
     errors = [plot["error"] for plot in plots]
     if (
-        not all(isinstance(text, (str, type(None))) for text in (told["cause"], *errors))
+        not all(isinstance(error, (str, type(None))) for error in errors)
         or not all(isinstance(components, list) for components in listed)
         or not _COMPONENTS.issuperset(chain.from_iterable(listed))
-        or not (isinstance(told["sessions"], int) and told["sessions"] >= 0)
     ):
         raise ValueError("not the status of a slot")
-    status: SlotStatus = told
-    return status

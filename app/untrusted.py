@@ -6,6 +6,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from app.wire import SlotStatus
+
 _MOST_BYTES = 1 << 20
 
 
@@ -42,3 +44,23 @@ def parsed(text: bytes) -> Any:
         return json.loads(text)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
+
+
+def read_status(path: Path) -> tuple[SlotStatus, float]:
+    """Read what a slot tells, as far as every release tells it.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The status, and when it was told, in seconds since the epoch.
+
+    Raises:
+        OSError, ValueError, KeyError or TypeError: If there is none.
+    """
+    content, told_at = read_file(path)
+    status: SlotStatus = parsed(content)
+    cause, sessions = status["cause"], status["sessions"]
+    if not (isinstance(cause, (str, type(None))) and isinstance(sessions, int) and sessions >= 0):
+        raise ValueError("not the status of a slot")
+    return status, told_at

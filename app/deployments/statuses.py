@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from app.deployments.host import Host
 from app.deployments.supervisor import Process
-from app.untrusted import parsed, read_file
+from app.untrusted import read_status
 from app.wire import SlotStatus
 
 
@@ -34,13 +34,6 @@ def drains(host: Host, process: Process) -> bool:
 def _read(host: Host, deployment: str) -> Iterator[tuple[int, SlotStatus]]:
     for path in host.run_dir.glob(f"*-{deployment}-[0-9]*.json"):
         try:
-            status: SlotStatus = parsed(read_file(path)[0])
-            sessions = status["sessions"]
-            if (
-                isinstance(status["cause"], (str, type(None)))
-                and isinstance(sessions, int)
-                and sessions >= 0
-            ):
-                yield int(path.stem.rpartition("-")[2]), status
+            yield int(path.stem.rpartition("-")[2]), read_status(path)[0]
         except (OSError, ValueError, KeyError, TypeError):
             continue  # it has just ended, or is none

@@ -25,10 +25,8 @@ def site(pytestconfig: pytest.Config) -> Site:
 @pytest.fixture(scope="session")
 def password(site: Site) -> Iterator[str]:
     """The password of `VIEWER`, who exists while the tests run."""
-    chosen = secrets.token_urlsafe(16)
-    site.keep_user(VIEWER, chosen)
-    yield chosen
-    site.cli("user", "disable", VIEWER)
+    with site.kept_user(VIEWER) as chosen:
+        yield chosen
 
 
 @pytest.fixture(scope="session")

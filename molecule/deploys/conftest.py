@@ -1,6 +1,5 @@
 """What the tests of deploys share: a host, a viewer, and a checkout to deploy from."""
 
-import secrets
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
@@ -28,10 +27,8 @@ def site(inventory: Inventory) -> Site:
 @pytest.fixture(scope="session")
 def password(site: Site) -> Iterator[str]:
     """The password of `VIEWER`, who exists while the tests run."""
-    chosen = secrets.token_urlsafe(16)
-    site.keep_user(VIEWER, chosen)
-    yield chosen
-    site.cli("user", "disable", VIEWER)
+    with site.kept_user(VIEWER) as chosen:
+        yield chosen
 
 
 @pytest.fixture(scope="session")

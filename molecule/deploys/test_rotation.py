@@ -157,10 +157,8 @@ def vault(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vaul
 @pytest.fixture(scope="module")
 def own_password(site: Site) -> Iterator[str]:
     """The password of `USER`."""
-    chosen = secrets.token_urlsafe(16)
-    site.keep_user(USER, chosen)
-    yield chosen
-    site.cli("user", "disable", USER)
+    with site.kept_user(USER) as chosen:
+        yield chosen
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The hosts of an inventory, as the machine that runs the tests reaches them."""
 
 import json
+import secrets
 import shlex
 import ssl
 import subprocess
@@ -257,6 +258,16 @@ class Site:
             self.cli("user", "password", name, text=password)
             self.cli("user", "enable", name)
             self.cli("user", "groups", name, *groups)
+
+    @contextmanager
+    def kept_user(self, name: str) -> Iterator[str]:
+        """Have an active user of that name meanwhile, and tell the password."""
+        password = secrets.token_urlsafe(16)
+        self.keep_user(name, password)
+        try:
+            yield password
+        finally:
+            self.cli("user", "disable", name)
 
     def found_in(self, folders: Iterable[str], values: Iterable[str]) -> list[str]:
         """The files below folders on the host that hold one of the values."""

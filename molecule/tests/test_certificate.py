@@ -12,18 +12,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from provisioned import Inventory, Site, poll
-from visitor import SECONDS, Line, Visitor
+from visitor import SECONDS, Line, Visitor, shown
 
 testinfra_hosts = ["ansible://app"]
-
-
-def shown(site: Site) -> x509.Certificate:
-    """The certificate that the site shows to anybody."""
-    careless = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    careless.check_hostname = False
-    careless.verify_mode = ssl.CERT_NONE
-    with Line(site.address, careless, site.domain).connect() as connection:
-        return x509.load_der_x509_certificate(connection.getpeercert(binary_form=True))
 
 
 def names(certificate: x509.Certificate) -> set[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 from provisioned import Inventory, Site
-from visitor import Answer, Line
+from visitor import Answer, Line, careless
 
 testinfra_hosts = ["ansible://app"]
 
@@ -41,9 +41,7 @@ def handshake(
     site: Site, version: ssl.TLSVersion, ciphers: str = "ALL:@SECLEVEL=0"
 ) -> tuple[str, str]:
     """Version and cipher that the site agrees to, or its refusal."""
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    tls.check_hostname = False
-    tls.verify_mode = ssl.CERT_NONE
+    tls = careless()
     tls.set_ciphers(ciphers)
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         tls.minimum_version = tls.maximum_version = version

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 from bokeh.util.token import get_session_id
 from bokeh_session import Session
+from cryptography import x509
 from provisioned import Site
 from websocket import RefusedError, Websocket, open_websocket
 
@@ -250,3 +251,17 @@ class Visitor:
     def cookie_header(self) -> str:
         """The cookies as they are sent."""
         return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+
+
+def careless() -> ssl.SSLContext:
+    """TLS that takes any certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def shown(site: Site) -> x509.Certificate:
+    """The certificate that the site shows to anybody."""
+    with Line(site.address, careless(), site.domain).connect() as connection:
+        return x509.load_der_x509_certificate(connection.getpeercert(binary_form=True))

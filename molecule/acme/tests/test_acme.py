@@ -15,7 +15,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from provisioned import Inventory, Site, poll
-from visitor import Line, Visitor
+from visitor import Line, Visitor, shown
 
 VIEWERS = 5
 RENEW = "site-certificate-renew.service"
@@ -75,15 +75,6 @@ def start(authority: Site) -> None:
     """Have the authority, which has another key each time that it starts."""
     authority.command("systemctl", "start", "pebble", user="root")
     poll(lambda: "14000" in authority.command("ss", "-lnt").stdout, 20)
-
-
-def shown(site: Site) -> x509.Certificate:
-    """The certificate that the site shows to anybody."""
-    careless = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    careless.check_hostname = False
-    careless.verify_mode = ssl.CERT_NONE
-    with Line(site.address, careless, site.domain).connect() as connection:
-        return x509.load_der_x509_certificate(connection.getpeercert(binary_form=True))
 
 
 def public_key(certificate: x509.Certificate) -> bytes:

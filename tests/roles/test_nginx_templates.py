@@ -67,7 +67,7 @@ def test_old_versions_get_nothing_they_do_not_know(release: str, known: bool) ->
     text = render_nginx(release)
     assert ("brotli_static on;" in text) is known
     assert ("ssl_reject_handshake on;" in text) is known
-    assert ('if ($ssl_server_name !~* "^(plots\\.test)\\z")' in text) is not known
+    assert ("if ($is_for_this_site = 0)" in text) is not known
     assert ("http2_max_field_size" in text) is not known
     assert ("http2_max_requests" in text) is not known
     assert ("keepalive_requests" in text) is known

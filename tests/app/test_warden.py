@@ -412,7 +412,9 @@ def test_what_a_plot_made_up_keeps_nobody_from_being_ended(site, config, running
         for number, lie in enumerate([*LIES, made_up], start=1):
             stack.enter_context(lying_slot(config, number, lie))
         asyncio.run(scenario())
-    assert len([m for m in caplog.messages if "does not tell of its sessions" in m]) == len(LIES)
+    told = (message.partition(" does not tell of its sessions") for message in caplog.messages)
+    # On a slow machine one may also be told of for its silence.
+    assert len({slot for slot, found, _ in told if found}) == len(LIES)
 
 
 def test_another_hosts_sessions_are_left_alone(site, warden):

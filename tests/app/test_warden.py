@@ -412,9 +412,9 @@ def test_what_a_plot_made_up_keeps_nobody_from_being_ended(site, config, running
         for number, lie in enumerate([*LIES, made_up], start=1):
             stack.enter_context(lying_slot(config, number, lie))
         asyncio.run(scenario())
-    told = (message.partition(" does not tell of its sessions") for message in caplog.messages)
-    # On a slow machine one may also be told of for its silence.
-    assert len({slot for slot, found, _ in told if found}) == len(LIES)
+    told = {message.partition(" does not tell of its sessions")[0] for message in caplog.messages}
+    # On a slow machine another one may be told of, for its silence.
+    assert told >= {f"slot {config.slots[0][:-1]}{number}" for number in range(1, len(LIES) + 1)}
 
 
 def test_another_hosts_sessions_are_left_alone(site, warden):

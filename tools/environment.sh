@@ -10,6 +10,9 @@ export PATH=$REPO/.venv/bin:$PATH
 export ANSIBLE_HOME=$STATE/ansible
 # Only throw-away hosts are reached from here.
 export ANSIBLE_SSH_ARGS="-F $STATE/ssh/config"
+# Where Ansible finds Mitogen's strategies, which take no "accept-new" from the settings of ssh.
+ANSIBLE_STRATEGY_PLUGINS=$(echo "$REPO"/.venv/lib/python3*/site-packages/ansible_mitogen/plugins/strategy)
+export ANSIBLE_STRATEGY_PLUGINS ANSIBLE_HOST_KEY_CHECKING=false
 export ANSIBLE_VAULT_PASSWORD_FILE=$REPO/tools/vault-password
 mkdir -p "$STATE"
 

@@ -34,7 +34,8 @@ def base(inventory: Inventory, site: Site, **options: object) -> tuple[int, str]
     """Run the role over the network, as on a real host; its status and what it said."""
     way = {"ansible_host": site.plain_address[0], "ansible_ssh_common_args": "-o ProxyCommand=none"}
     chosen = ("--tags", "base", "--limit", site.name, "-e", json.dumps({**way, **options}))
-    run = inventory.playbook("playbook.yml", *chosen)
+    # How Ansible itself connects is what matters here.
+    run = inventory.playbook("playbook.yml", *chosen, environment={"ANSIBLE_STRATEGY": "linear"})
     # The lock lasts as long as this connection, which is not that of other runs.
     config = f"{site.environment['STATE']}/ssh/config"
     subprocess.run(["ssh", "-F", config, "-O", "exit", site.plain_address[0]], check=False)

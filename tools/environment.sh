@@ -7,6 +7,8 @@ CHECKOUT=bokeh-site-$(printf %s "$REPO" | sha256sum | cut -c1-8)
 STATE=$REPO/.local
 export REPO CHECKOUT STATE
 export PATH=$REPO/.venv/bin:$PATH
+# Every task and every test starts a Python: what each imports is compiled once.
+unset PYTHONDONTWRITEBYTECODE
 export ANSIBLE_HOME=$STATE/ansible
 # Only throw-away hosts are reached from here.
 export ANSIBLE_SSH_ARGS="-F $STATE/ssh/config"
